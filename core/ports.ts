@@ -1,0 +1,70 @@
+// The outside world on one page: what the broker needs of it, in the words of the domain.
+
+import type { Ip, Mac } from "./address.ts";
+import type { RouteChange } from "./effects.ts";
+import type { Attachment } from "./lease.ts";
+import type { Change, LedgerRecord } from "./record.ts";
+import type { Millis } from "./time.ts";
+
+/**
+ * The durable store of every address's owner.
+ * - `load` may be called once, before any commit. `missing`: there was no ledger; `damaged`: there was one that cannot be
+ *   trusted (it has been put aside under `aside`, and `records` holds what could be read); `sound`: all of it.
+ * - `commit` makes all changes or none, in order. When it resolves they survive the death of process and machine
+ *   (`relaxed` durability: of the process at once, of the machine within 100 ms). When it rejects, none was made.
+ */
+export interface LedgerStore extends AsyncDisposable {
+  load(): Promise<LoadedLedger>;
+  commit(changes: readonly Change[]): Promise<void>;
+}
+export interface LoadedLedger {
+  readonly condition: "missing" | "sound" | "damaged";
+  readonly records: readonly LedgerRecord[];
+  /** What is wrong with a damaged ledger, and where it was put. */
+  readonly detail?: string;
+  readonly aside?: string;
+}
+
+export interface HostRoute {
+  readonly ip: Ip;
+  /** The permanent neighbour that stands beside the route, if any. */
+  readonly mac?: Mac;
+}
+
+/**
+ * Host routes of our protocol number on our bridge.
+ * - `list` reads the kernel (dumps interrupted by a change are repeated).
+ * - `apply` makes all changes and resolves when the kernel acknowledged each; adding what stands and deleting what is
+ *   gone succeed. It answers for each change, in order, `undefined` or what the kernel said.
+ */
+export interface RouteTable {
+  list(): Promise<readonly HostRoute[]>;
+  apply(changes: readonly RouteChange[]): Promise<readonly (Error | undefined)[]>;
+}
+
+/** What shows on the machine itself that addresses are in use. */
+export interface Evidence {
+  /** Whether the container's namespace still exists under its recorded identity. */
+  attachment(attachment: Attachment): Promise<"present" | "absent">;
+  /** Every address seen in use: kernel routes of ours, neighbours on the bridge, namespaces of processes. */
+  scan(): Promise<readonly { readonly ip: Ip; readonly mac?: Mac; readonly evidence: string }[]>;
+}
+
+export interface Clock {
+  now(): Millis;
+  /** CLOCK_BOOTTIME in milliseconds: never steps back. */
+  boottime(): Millis;
+}
+
+/** leases.json, readable by the Go version. */
+export interface Mirror {
+  /** What the file holds now and its SHA-256 digest; undefined when there is none. Throws when it cannot be read. */
+  read(): Promise<{ readonly entries: readonly MirrorEntry[]; readonly digest: string } | undefined>;
+  /** Replaces the file atomically (fsync of file and folder) and answers with the digest of what was written. */
+  write(entries: readonly MirrorEntry[]): Promise<string>;
+}
+export interface MirrorEntry {
+  readonly mac: Mac;
+  readonly ip: Ip;
+  readonly expiry: Millis;
+}
