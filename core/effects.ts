@@ -13,9 +13,21 @@ export type EffectKind = (typeof effectKinds)[number];
 
 /** What a command was about; each has its row in {@link effectsOf}. */
 export type Verb =
-  | "ADD" | "CONFIRM" | "DEL" | "CHECK" | "GC" | "STATUS"
-  | "DISCOVER" | "REQUEST" | "DECLINE" | "RELEASE" | "INFORM"
-  | "FORGET" | "SWEEP" | "IMPORT" | "RECOVER";
+  | "ADD"
+  | "CONFIRM"
+  | "DEL"
+  | "CHECK"
+  | "GC"
+  | "STATUS"
+  | "DISCOVER"
+  | "REQUEST"
+  | "DECLINE"
+  | "RELEASE"
+  | "INFORM"
+  | "FORGET"
+  | "SWEEP"
+  | "IMPORT"
+  | "RECOVER";
 
 /** Which effects a verb can have when it succeeds. A verb never has an effect outside its row. */
 export const effectsOf: Readonly<Record<Verb, readonly EffectKind[]>> = {
@@ -50,6 +62,9 @@ export interface Decision<Outcome> {
 }
 
 /** A decision that changes nothing. */
-export function unchanged<Outcome>(outcome: Outcome, events: readonly BusinessEvent[] = []): Decision<Outcome> {
+export function unchanged<Outcome>(
+  outcome: Outcome,
+  events: readonly BusinessEvent[] = [],
+): Decision<Outcome> {
   return { changes: [], routes: [], events, outcome };
 }

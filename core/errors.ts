@@ -31,7 +31,11 @@ export class BrokerError extends Error {
   readonly details: string;
   readonly hint: string;
 
-  constructor(code: ErrorCode, message: string, options: { details?: string; hint?: string; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { details?: string; hint?: string; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "BrokerError";
     this.code = code;

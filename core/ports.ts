@@ -59,7 +59,11 @@ export interface Clock {
 /** leases.json, readable by the Go version. */
 export interface Mirror {
   /** What the file holds now and its SHA-256 digest; undefined when there is none. Throws when it cannot be read. */
-  read(): Promise<{ readonly entries: readonly MirrorEntry[]; readonly digest: string } | undefined>;
+  read(): Promise<
+    { readonly entries: readonly MirrorEntry[]; readonly digest: string } | undefined
+  >;
+  /** SHA-256 of what `write` would write. */
+  digest(entries: readonly MirrorEntry[]): string;
   /** Replaces the file atomically (fsync of file and folder) and answers with the digest of what was written. */
   write(entries: readonly MirrorEntry[]): Promise<string>;
 }

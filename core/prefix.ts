@@ -1,6 +1,14 @@
 // A block of addresses in CIDR notation: the unit of every pool, subnet and route.
 
-import { type Family, type Ip, familyBits, ipFamily, ipFromNumber, ipToNumber, parseIp } from "./address.ts";
+import {
+  type Family,
+  type Ip,
+  familyBits,
+  ipFamily,
+  ipFromNumber,
+  ipToNumber,
+  parseIp,
+} from "./address.ts";
 
 /** All addresses that share the first `length` bits of `base`; `base` has no bit set behind them. */
 export interface Prefix {
@@ -19,7 +27,9 @@ export function parsePrefix(text: string): Prefix | undefined {
 /** Whether the address part of `address/length` has bits set behind the prefix. */
 export function hasHostBits(text: string): boolean {
   const parts = splitPrefix(text);
-  return parts !== undefined && prefixOf(parts.address, parts.length).base !== ipToNumber(parts.address);
+  return (
+    parts !== undefined && prefixOf(parts.address, parts.length).base !== ipToNumber(parts.address)
+  );
 }
 
 /** The prefix of the given length that contains the address. */
@@ -35,7 +45,8 @@ export const formatPrefix = (prefix: Prefix): string => `${prefixAddress(prefix)
 export const prefixAddress = (prefix: Prefix): Ip => ipFromNumber(prefix.family, prefix.base);
 
 /** How many addresses the block holds, network and broadcast included. */
-export const prefixSize = (prefix: Prefix): bigint => 1n << BigInt(familyBits(prefix.family) - prefix.length);
+export const prefixSize = (prefix: Prefix): bigint =>
+  1n << BigInt(familyBits(prefix.family) - prefix.length);
 
 /** The highest address as a number (the broadcast address for IPv4). */
 export const prefixLast = (prefix: Prefix): bigint => prefix.base + prefixSize(prefix) - 1n;
@@ -47,7 +58,11 @@ export function containsIp(prefix: Prefix, address: Ip): boolean {
 }
 
 export function containsPrefix(outer: Prefix, inner: Prefix): boolean {
-  return outer.family === inner.family && outer.base <= inner.base && prefixLast(inner) <= prefixLast(outer);
+  return (
+    outer.family === inner.family &&
+    outer.base <= inner.base &&
+    prefixLast(inner) <= prefixLast(outer)
+  );
 }
 
 export function overlaps(one: Prefix, other: Prefix): boolean {

@@ -1,0 +1,59 @@
+// What the CNI verbs ask of the ledger, put through the one writer.
+
+import type { Ip } from "#core/address.ts";
+import { decideAttach, type AttachOutcome, type AttachRequest } from "#core/attach.ts";
+import {
+  type CollectRequest,
+  type DetachRequest,
+  type Released,
+  decideCollect,
+  decideConfirm,
+  decideDetach,
+} from "#core/detach.ts";
+import { type ContainerOwner, type Lease, ownerKey } from "#core/lease.ts";
+import { poolSize } from "#core/pool.ts";
+import type { Pool } from "#core/range.ts";
+import type { Leasing } from "./leasing.ts";
+
+export interface ContainersOptions {
+  readonly leasing: Leasing;
+  readonly routeStands: (ip: Ip) => Promise<boolean>;
+  readonly serving: () => boolean;
+}
+
+export function createContainers({ leasing, routeStands, serving }: ContainersOptions) {
+  const { ledger } = leasing;
+  return {
+    attach: (request: AttachRequest): Promise<AttachOutcome> =>
+      leasing.submit("ADD", (state, moment) => decideAttach(state, request, moment)),
+    confirm: ({
+      owner,
+      sequences,
+    }: {
+      readonly owner: ContainerOwner;
+      readonly sequences: readonly number[];
+    }): Promise<void> =>
+      leasing.submit("CONFIRM", (state) =>
+        decideConfirm(state, { key: ownerKey(owner), sequences }),
+      ),
+    detach: (request: DetachRequest): Promise<Released> =>
+      leasing.submit("DEL", (state, moment) => decideDetach(state, request, moment)),
+    collect: (request: CollectRequest): Promise<Released> =>
+      leasing.submit("GC", (state, moment) => decideCollect(state, request, moment)),
+    check: (owner: ContainerOwner): readonly Lease[] => ledger.heldBy(ownerKey(owner)),
+    routeStands,
+    status: (pool: Pool) => ({ serving: serving(), available: available(pool) }),
+  };
+
+  /** Addresses that an ADD could get now: cooling ones count, for they are given when nothing else is free. */
+  function available(pool: Pool): bigint {
+    const sizes = pool.sets.map((set) => poolSize(set));
+    const size = sizes.reduce((least, next) => (next < least ? next : least), sizes[0] ?? 0n);
+    const taken =
+      ledger.count(pool.name, "leased") +
+      ledger.count(pool.name, "quarantined") +
+      ledger.count(pool.name, "offered");
+    const left = size - BigInt(taken);
+    return left < 0n ? 0n : left;
+  }
+}

@@ -1,0 +1,111 @@
+// Task: keeps leases.json in step with the ledger, a little later and never in front of it.
+
+import type { Verb } from "#core/effects.ts";
+import { unchanged } from "#core/effects.ts";
+import { mirrorEntries } from "#core/mirror.ts";
+import type { Mirror } from "#core/ports.ts";
+import type { Effects } from "./effects.ts";
+import type { Leasing } from "./leasing.ts";
+import { type Task, pause } from "./task.ts";
+
+/** Changes within this time share one rewrite, in milliseconds. */
+const DEBOUNCE = 1_000;
+/** After a write that failed, in milliseconds. */
+const RETRY = 10_000;
+
+/** What the ledger knows of the mirror: the digests the file may have, and when it was last brought up to date. */
+export interface MirrorMemory {
+  readonly digests: readonly string[];
+  readonly writtenAt: number;
+}
+
+export interface Mirroring extends Task {
+  /** Something changed; the file is rewritten soon. */
+  touch(verbs: readonly Verb[]): void;
+  /** Brings the file up to date now. */
+  flush(): Promise<void>;
+}
+
+export interface MirroringOptions {
+  readonly leasing: Leasing;
+  readonly effects: Effects;
+  readonly mirror: Mirror;
+  readonly trouble: (what: string, error: Error) => void;
+}
+
+export function readMemory(text: string | undefined): MirrorMemory {
+  if (text === undefined) return { digests: [], writtenAt: 0 };
+  const [writtenAt, ...digests] = text.split(" ");
+  return { digests, writtenAt: Number(writtenAt) };
+}
+
+export function createMirroring({
+  leasing,
+  effects,
+  mirror,
+  trouble,
+}: MirroringOptions): Mirroring {
+  let dirty: Verb[] = [];
+  let wake: () => void = () => undefined;
+
+  /**
+   * The digest is durable before the file changes, together with the one the file has now: whichever of the two a crash
+   * leaves behind is known as ours and not taken for a change by the Go version.
+   */
+  async function flush(): Promise<void> {
+    if (dirty.length === 0) return;
+    const cause = [...new Set(dirty)];
+    dirty = [];
+    try {
+      const before = readMemory(leasing.ledger.meta("mirror")).digests.at(-1);
+      const { now } = leasing.moment();
+      const entries = mirrorEntries(leasing.ledger.leases());
+      const digest = mirror.digest(entries);
+      await leasing.submit("SWEEP", () => ({
+        ...unchanged(undefined),
+        changes: [
+          {
+            op: "put",
+            record: {
+              kind: "meta",
+              meta: {
+                name: "mirror",
+                value: [now, ...(before === undefined ? [] : [before]), digest].join(" "),
+              },
+            },
+          },
+        ],
+      }));
+      await effects.mirror(cause, entries);
+    } catch (thrown) {
+      dirty.push(...cause);
+      throw thrown;
+    }
+  }
+
+  return {
+    name: "mirroring",
+    touch(verbs) {
+      for (const verb of verbs) if (!dirty.includes(verb)) dirty.push(verb);
+      wake();
+    },
+    flush,
+    async run(signal) {
+      signal.addEventListener("abort", () => wake(), { once: true });
+      while (!signal.aborted) {
+        if (dirty.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+        await pause(DEBOUNCE, signal);
+        if (signal.aborted) break;
+        try {
+          await flush();
+        } catch (thrown) {
+          trouble("mirror", thrown instanceof Error ? thrown : new Error(String(thrown)));
+          await pause(RETRY, signal);
+        }
+      }
+      await flush().catch((thrown: unknown) =>
+        trouble("mirror", thrown instanceof Error ? thrown : new Error(String(thrown))),
+      );
+    },
+  };
+}

@@ -1,0 +1,101 @@
+// Task: ends container leases whose namespace is gone, on evidence that was negative twice.
+
+import type { Ip } from "#core/address.ts";
+import { decideForget } from "#core/detach.ts";
+import type { Lease } from "#core/lease.ts";
+import { FOUND_GRACE, PROVISIONAL_GRACE } from "#core/limits.ts";
+import type { Evidence } from "#core/ports.ts";
+import type { Leasing } from "./leasing.ts";
+import { type Task, pause } from "./task.ts";
+
+/** Between two looks at the same lease, in milliseconds. */
+const PERIOD = 30_000;
+/** Leases looked at in one pass; the rest follows in the next. */
+const PASS_LIMIT = 4_096;
+
+export interface ReconcilerOptions {
+  readonly leasing: Leasing;
+  readonly evidence: Evidence;
+  readonly period?: number;
+  readonly trouble: (what: string, error: Error) => void;
+}
+
+/** Looks at unconfirmed leases, leases of an earlier boot and found ones; confirmed leases of this boot wait for their DEL. */
+export function createReconciler({
+  leasing,
+  evidence,
+  period = PERIOD,
+  trouble,
+}: ReconcilerOptions): Task {
+  const absentOnce = new Map<Ip, number>();
+  return {
+    name: "reconciler",
+    async run(signal) {
+      while (!signal.aborted) {
+        try {
+          await reconcile(leasing, evidence, absentOnce);
+        } catch (thrown) {
+          trouble("reconciler", thrown instanceof Error ? thrown : new Error(String(thrown)));
+        }
+        await pause(period, signal);
+      }
+    },
+  };
+}
+
+/**
+ * The leases are read first and the evidence second, so that a lease made in between is not judged by older evidence; a
+ * release names the sequence number that was judged.
+ */
+async function reconcile(
+  leasing: Leasing,
+  evidence: Evidence,
+  absentOnce: Map<Ip, number>,
+): Promise<void> {
+  const suspects = suspectsOf(leasing);
+  const seen = suspects.some((lease) => lease.owner?.kind === "found")
+    ? await seenInUse(evidence)
+    : new Set<Ip>();
+  const absent = new Map<Ip, number>();
+  for (const lease of suspects) {
+    const present =
+      lease.attachment === undefined
+        ? seen.has(lease.ip)
+        : (await evidence.attachment(lease.attachment)) === "present";
+    if (present) continue;
+    if (absentOnce.get(lease.ip) !== lease.sequence) {
+      absent.set(lease.ip, lease.sequence);
+      continue;
+    }
+    await leasing.submit("SWEEP", (ledger, moment) =>
+      decideForget(ledger, { ip: lease.ip, sequence: lease.sequence, reason: "gone" }, moment),
+    );
+  }
+  absentOnce.clear();
+  for (const [ip, sequence] of absent) absentOnce.set(ip, sequence);
+}
+
+/** Our own route is no evidence here: it stands because of the lease that is being judged. */
+async function seenInUse(evidence: Evidence): Promise<ReadonlySet<Ip>> {
+  return new Set(
+    (await evidence.scan()).filter((sighting) => sighting.evidence !== "route").map(({ ip }) => ip),
+  );
+}
+
+function suspectsOf(leasing: Leasing): Lease[] {
+  const { now, bootId } = leasing.moment();
+  const suspects: Lease[] = [];
+  for (const lease of leasing.ledger.leases()) {
+    if (suspects.length >= PASS_LIMIT) break;
+    if (lease.state !== "leased") continue;
+    const unconfirmed = lease.provisional === true && now - lease.since >= PROVISIONAL_GRACE;
+    const earlierBoot = lease.attachment !== undefined && lease.attachment.stamp.bootId !== bootId;
+    if (
+      unconfirmed ||
+      earlierBoot ||
+      (lease.owner?.kind === "found" && now - lease.since >= FOUND_GRACE)
+    )
+      suspects.push(lease);
+  }
+  return suspects;
+}

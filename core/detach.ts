@@ -1,0 +1,142 @@
+// CNI DEL and GC as decisions: what the interface held cools, and a tombstone refuses the ADD that comes too late.
+
+import type { Ip } from "./address.ts";
+import type { Moment } from "./attach.ts";
+import { type Decision, unchanged } from "./effects.ts";
+import type { ReleaseReason } from "./events.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Lease, type OwnerKey, ownerKey } from "./lease.ts";
+import { TOMBSTONE_LIMIT, TOMBSTONE_TIME } from "./limits.ts";
+import { type Change, tombstoneKey } from "./record.ts";
+import { Draft } from "./release.ts";
+import { type Stamp, isOlder } from "./time.ts";
+
+export interface DetachRequest {
+  readonly network: string;
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly stamp: Stamp;
+}
+export interface Released {
+  readonly released: readonly Ip[];
+}
+
+/** Frees only what is older than the call: a spooled DEL that comes late leaves a newer ADD of the same key alone. */
+export function decideDetach(
+  ledger: Ledger,
+  request: DetachRequest,
+  moment: Moment,
+): Decision<Released> {
+  const key = ownerKey({ kind: "container", ...request });
+  const draft = new Draft();
+  let keys: readonly OwnerKey[] = [key];
+  if (ledger.heldBy(key).length === 0) {
+    // The runtime may call with a renamed network (peers.md R5): container and interface still name the lease.
+    keys = [key, ...ledger.keysOfInterface(request.containerId, request.ifname).map(ownerKey)];
+  }
+  const released: Ip[] = [];
+  for (const held of keys) {
+    for (const lease of ledger.heldBy(held)) {
+      if (!isFreedBy(lease, request.stamp, moment)) continue;
+      draft.release(lease, moment.now, "del");
+      released.push(lease.ip);
+    }
+    draft.changes.push(...bury(ledger, held, request.stamp, moment));
+  }
+  return draft.decision({ released });
+}
+
+export interface CollectRequest {
+  readonly network: string;
+  readonly valid: readonly { readonly containerId: string; readonly ifname: string }[];
+  readonly stamp: Stamp;
+}
+
+/** CNI GC: everything of the network's name that is not listed as valid and is older than the call. */
+export function decideCollect(
+  ledger: Ledger,
+  request: CollectRequest,
+  moment: Moment,
+): Decision<Released> {
+  const valid = new Set(request.valid.map(({ containerId, ifname }) => `${containerId} ${ifname}`));
+  const draft = new Draft();
+  const released: Ip[] = [];
+  for (const lease of ledger.leases()) {
+    const { owner } = lease;
+    if (
+      lease.state !== "leased" ||
+      owner?.kind !== "container" ||
+      owner.network !== request.network
+    )
+      continue;
+    if (
+      valid.has(`${owner.containerId} ${owner.ifname}`) ||
+      !isFreedBy(lease, request.stamp, moment)
+    )
+      continue;
+    draft.release(lease, moment.now, "gc");
+    released.push(lease.ip);
+  }
+  return draft.decision({ released });
+}
+
+export interface ForgetRequest {
+  readonly ip: Ip;
+  /** The allocation that is meant; another one is left alone. */
+  readonly sequence: number;
+  readonly reason: ReleaseReason;
+}
+
+/** Ends one allocation by its sequence number: an operator's DELETE, negative evidence, or a route that failed. */
+export function decideForget(
+  ledger: Ledger,
+  request: ForgetRequest,
+  moment: Moment,
+): Decision<Released> {
+  const lease = ledger.lease(request.ip);
+  if (lease?.state !== "leased" || lease.sequence !== request.sequence)
+    return unchanged({ released: [] });
+  const draft = new Draft();
+  draft.release(lease, moment.now, request.reason);
+  return draft.decision({ released: [lease.ip] });
+}
+
+export interface ConfirmRequest {
+  readonly key: OwnerKey;
+  readonly sequences: readonly number[];
+}
+
+/** The plugin wrote the result out: the leases it was told of are no longer provisional. */
+export function decideConfirm(ledger: Ledger, request: ConfirmRequest): Decision<void> {
+  const draft = new Draft();
+  for (const lease of ledger.heldBy(request.key)) {
+    if (lease.provisional !== true || !request.sequences.includes(lease.sequence)) continue;
+    const { provisional: _delivered, ...confirmed } = lease;
+    draft.put(confirmed);
+  }
+  return draft.decision(undefined);
+}
+
+function isFreedBy(lease: Lease, stamp: Stamp, moment: Moment): boolean {
+  return lease.attachment === undefined || isOlder(lease.attachment.stamp, stamp, moment.bootId);
+}
+
+/** The newest DEL of a key is remembered; when there are too many, the oldest is forgotten. */
+function bury(ledger: Ledger, key: OwnerKey, stamp: Stamp, moment: Moment): Change[] {
+  const before = ledger.tombstone(key);
+  const newest =
+    before !== undefined && isOlder(stamp, before.stamp, moment.bootId) ? before.stamp : stamp;
+  const changes: Change[] = [];
+  if (before === undefined && ledger.tombstones().size >= TOMBSTONE_LIMIT) {
+    const oldest = ledger.tombstones().keys().next().value;
+    if (oldest !== undefined) changes.push({ op: "delete", key: tombstoneKey(oldest) });
+  }
+  changes.push({
+    op: "put",
+    record: {
+      kind: "tombstone",
+      tombstone: { key, stamp: newest, until: moment.now + TOMBSTONE_TIME },
+    },
+  });
+  return changes;
+}

@@ -1,0 +1,262 @@
+// The ledger in memory: every address that is not free, with the indexes by which decisions find it.
+
+import { type Family, type Ip, type Mac, ipFamily, ipToNumber } from "./address.ts";
+import { Blocks } from "./blocks.ts";
+import { Deadlines } from "./deadlines.ts";
+import {
+  type ContainerOwner,
+  type Lease,
+  type LeaseState,
+  type OwnerKey,
+  type Tombstone,
+  ownerKey,
+} from "./lease.ts";
+import { LeaseIndex } from "./lease-index.ts";
+import { type Offer, Offers } from "./offers.ts";
+import {
+  type Affinity,
+  type Change,
+  type LedgerRecord,
+  type RecordKey,
+  recordKey,
+} from "./record.ts";
+import type { Millis } from "./time.ts";
+
+/** Stale deadlines allowed beside the live ones before the heap is built anew. */
+const DEADLINE_SLACK = 4_096;
+
+/**
+ * One address space for the whole node: an address is taken exactly when it has a record or an offer, whatever pool it was
+ * drawn from, so that overlapping pools cannot double it. Changed only by {@link apply} (durable records) and the offers.
+ */
+export class Ledger {
+  readonly #records = new Map<RecordKey, LedgerRecord>();
+  readonly #leases = new LeaseIndex();
+  readonly #tombstones = new Map<OwnerKey, Tombstone>();
+  readonly #affinities = new Map<Mac, Affinity>();
+  readonly #cursors = new Map<string, Ip>();
+  readonly #meta = new Map<string, string>();
+  readonly #blocks: Readonly<Record<Family, Blocks>> = { 4: new Blocks(4), 6: new Blocks(6) };
+  readonly #deadlines = new Deadlines<RecordKey>();
+  readonly offers = new Offers((ip) => this.#settle(ip));
+  #sequence = 0;
+
+  /** Applies the changes in order and answers with those that undo them. */
+  apply(changes: readonly Change[]): Change[] {
+    const inverse: Change[] = [];
+    for (const change of changes) {
+      const key = change.op === "put" ? recordKey(change.record) : change.key;
+      const before = this.#records.get(key);
+      inverse.push(before === undefined ? { op: "delete", key } : { op: "put", record: before });
+      if (before !== undefined) this.#forget(key, before);
+      if (change.op === "put") this.#remember(key, change.record);
+    }
+    return inverse.reverse();
+  }
+
+  /** A new sequence number, larger than any before on this node. */
+  nextSequence(): number {
+    return ++this.#sequence;
+  }
+
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  lease(ip: Ip): Lease | undefined {
+    return this.#leases.get(ip);
+  }
+
+  /** All leases, in no order. */
+  leases(): IterableIterator<Lease> {
+    return this.#leases.all();
+  }
+
+  /** The addresses a key holds (state `leased`), in range-set order. */
+  heldBy(key: OwnerKey): readonly Lease[] {
+    return this.#leases.heldBy(key);
+  }
+
+  /** Keys that hold addresses for a container's interface, whatever the network's name. */
+  keysOfInterface(containerId: string, ifname: string): readonly ContainerOwner[] {
+    return this.#leases.ownersOfInterface(containerId, ifname);
+  }
+
+  /** The container's lease that was given for this MAC. */
+  containerOfMac(mac: Mac): Lease | undefined {
+    return this.#leases.containerOfMac(mac);
+  }
+
+  /** Cooling addresses that the key held last. */
+  cooledBy(key: OwnerKey): readonly Lease[] {
+    return this.#leases.cooledBy(key);
+  }
+
+  /** Cooling addresses kept for a sticky name. */
+  stickyFor(name: string): readonly Lease[] {
+    return this.#leases.stickyFor(name);
+  }
+
+  /** Cooling addresses of a pool, oldest first. */
+  cooling(pool: string): IterableIterator<Lease> {
+    return this.#leases.inState(pool, "cooling");
+  }
+
+  quarantined(pool: string): IterableIterator<Lease> {
+    return this.#leases.inState(pool, "quarantined");
+  }
+
+  count(pool: string, state: LeaseState): number {
+    return state === "offered" ? this.offers.size : this.#leases.count(pool, state);
+  }
+
+  provisional(): IterableIterator<Lease> {
+    return this.#leases.provisional();
+  }
+
+  tombstone(key: OwnerKey): Tombstone | undefined {
+    return this.#tombstones.get(key);
+  }
+
+  /** Oldest first. */
+  tombstones(): ReadonlyMap<OwnerKey, Tombstone> {
+    return this.#tombstones;
+  }
+
+  affinity(mac: Mac): Affinity | undefined {
+    return this.#affinities.get(mac);
+  }
+
+  /** Oldest first. */
+  affinities(): ReadonlyMap<Mac, Affinity> {
+    return this.#affinities;
+  }
+
+  cursor(name: string): Ip | undefined {
+    return this.#cursors.get(name);
+  }
+
+  /** Moves a cursor in memory only: offers do it, the bind that follows makes it durable. */
+  moveCursor(name: string, ip: Ip): void {
+    this.#cursors.set(name, ip);
+  }
+
+  meta(name: string): string | undefined {
+    return this.#meta.get(name);
+  }
+
+  blocks(family: Family): Blocks {
+    return this.#blocks[family];
+  }
+
+  offer(ip: Ip): Offer | undefined {
+    return this.offers.get(ip);
+  }
+
+  /** Free: neither a record nor an offer. */
+  isFree(ip: Ip): boolean {
+    return this.#leases.get(ip) === undefined && this.offers.get(ip) === undefined;
+  }
+
+  /** The earliest moment at which a lease or tombstone may end; some other change may have overtaken it. */
+  nextDeadline(): Millis | undefined {
+    return this.#deadlines.next();
+  }
+
+  /** Records whose time is over at `now`, at most `limit`; each is answered once, so the caller must end them. */
+  takeDue(now: Millis, limit: number): LedgerRecord[] {
+    const due: LedgerRecord[] = [];
+    while (due.length < limit) {
+      const key = this.#deadlines.take(now);
+      if (key === undefined) break;
+      const record = this.#records.get(key);
+      const until = record === undefined ? undefined : untilOf(record);
+      if (record !== undefined && until !== undefined && until <= now) due.push(record);
+    }
+    return due;
+  }
+
+  /** Puts the deadline of a record back that was taken but could not be ended (its commit failed). */
+  restoreDeadline(record: LedgerRecord, at: Millis): void {
+    this.#deadlines.add(at, recordKey(record));
+  }
+
+  #remember(key: RecordKey, record: LedgerRecord): void {
+    this.#records.set(key, record);
+    const until = untilOf(record);
+    if (until !== undefined) this.#deadline(until, key);
+    switch (record.kind) {
+      case "lease":
+        this.#leases.add(record.lease);
+        this.#settle(record.lease.ip);
+        this.#sequence = Math.max(this.#sequence, record.lease.sequence);
+        break;
+      case "tombstone":
+        this.#tombstones.set(record.tombstone.key, record.tombstone);
+        break;
+      case "affinity":
+        this.#affinities.set(record.affinity.mac, record.affinity);
+        break;
+      case "cursor":
+        this.#cursors.set(record.cursor.name, record.cursor.ip);
+        break;
+      case "meta":
+        this.#meta.set(record.meta.name, record.meta.value);
+        if (record.meta.name === "sequence")
+          this.#sequence = Math.max(this.#sequence, Number(record.meta.value));
+        break;
+      default:
+        record satisfies never;
+    }
+  }
+
+  #forget(key: RecordKey, record: LedgerRecord): void {
+    this.#records.delete(key);
+    switch (record.kind) {
+      case "lease":
+        this.#leases.remove(record.lease);
+        this.#settle(record.lease.ip);
+        break;
+      case "tombstone":
+        this.#tombstones.delete(record.tombstone.key);
+        break;
+      case "affinity":
+        this.#affinities.delete(record.affinity.mac);
+        break;
+      case "cursor":
+        this.#cursors.delete(record.cursor.name);
+        break;
+      case "meta":
+        this.#meta.delete(record.meta.name);
+        break;
+      default:
+        record satisfies never;
+    }
+  }
+
+  /** Invariant: the block bit of an address is set exactly when it has a lease record or an offer. */
+  #settle(ip: Ip): void {
+    const blocks = this.#blocks[ipFamily(ip)];
+    const value = ipToNumber(ip);
+    if (this.isFree(ip)) blocks.releaseAddress(value);
+    else blocks.takeAddress(value);
+  }
+
+  #deadline(at: Millis, key: RecordKey): void {
+    this.#deadlines.add(at, key);
+    if (this.#deadlines.size <= 2 * this.#records.size + DEADLINE_SLACK) return;
+    this.#deadlines.clear();
+    for (const [recordedKey, record] of this.#records) {
+      const until = untilOf(record);
+      if (until !== undefined) this.#deadlines.add(until, recordedKey);
+    }
+  }
+}
+
+function untilOf(record: LedgerRecord): Millis | undefined {
+  if (record.kind === "lease") return record.lease.until;
+  return record.kind === "tombstone" ? record.tombstone.until : undefined;
+}
+
+/** The key under which a guest's MAC holds addresses. */
+export const guestKey = (mac: Mac): OwnerKey => ownerKey({ kind: "guest", mac });

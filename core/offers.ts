@@ -1,0 +1,63 @@
+// Addresses held for a guest between OFFER and REQUEST: in memory only, gone with the process (spec section 3).
+
+import type { Ip, Mac } from "./address.ts";
+import { Deadlines } from "./deadlines.ts";
+import type { Millis } from "./time.ts";
+
+export interface Offer {
+  readonly ip: Ip;
+  readonly mac: Mac;
+  readonly until: Millis;
+}
+
+/** At most one offer per MAC and per address. `changed` is told of every address whose offer came or went. */
+export class Offers {
+  readonly #byIp = new Map<Ip, Offer>();
+  readonly #byMac = new Map<Mac, Offer>();
+  readonly #deadlines = new Deadlines<Offer>();
+  readonly #changed: (ip: Ip) => void;
+
+  constructor(changed: (ip: Ip) => void) {
+    this.#changed = changed;
+  }
+
+  get size(): number {
+    return this.#byIp.size;
+  }
+
+  get(ip: Ip): Offer | undefined {
+    return this.#byIp.get(ip);
+  }
+
+  of(mac: Mac): Offer | undefined {
+    return this.#byMac.get(mac);
+  }
+
+  /** Holds the address for the MAC until then; an earlier offer to the MAC is dropped. */
+  hold(offer: Offer): void {
+    const before = this.#byMac.get(offer.mac);
+    if (before !== undefined && before.ip !== offer.ip) this.drop(before);
+    this.#byIp.set(offer.ip, offer);
+    this.#byMac.set(offer.mac, offer);
+    this.#deadlines.add(offer.until, offer);
+    this.#changed(offer.ip);
+  }
+
+  drop(offer: Offer): void {
+    if (this.#byIp.get(offer.ip)?.mac !== offer.mac) return;
+    this.#byIp.delete(offer.ip);
+    this.#byMac.delete(offer.mac);
+    this.#changed(offer.ip);
+  }
+
+  /** Drops every offer whose hold is over. */
+  lapse(now: Millis): void {
+    for (
+      let offer = this.#deadlines.take(now);
+      offer !== undefined;
+      offer = this.#deadlines.take(now)
+    ) {
+      if (this.#byIp.get(offer.ip) === offer) this.drop(offer);
+    }
+  }
+}

@@ -1,0 +1,52 @@
+// How an address leaves its holder: cooling first, free later, and the host route goes at once.
+
+import type { Ip, Mac } from "./address.ts";
+import type { Decision, RouteChange } from "./effects.ts";
+import type { BusinessEvent, ReleaseReason } from "./events.ts";
+import type { Lease } from "./lease.ts";
+import { COOLING_TIME, STICKY_TIME } from "./limits.ts";
+import { type Change, putLease } from "./record.ts";
+import type { Millis } from "./time.ts";
+
+/** Gathers what a decision asks for, in order. */
+export class Draft {
+  readonly changes: Change[] = [];
+  readonly routes: RouteChange[] = [];
+  readonly events: BusinessEvent[] = [];
+
+  put(lease: Lease): void {
+    this.changes.push(putLease(lease));
+  }
+
+  route(ip: Ip, mac: Mac | undefined): void {
+    this.routes.push(mac === undefined ? { op: "add", ip } : { op: "add", ip, mac });
+  }
+
+  /** Takes the address from its holder and lets it cool; who held it last stays known. */
+  release(lease: Lease, now: Millis, reason: ReleaseReason): void {
+    const { ip, pool, owner, sequence, sticky, mac } = lease;
+    this.put({
+      ip,
+      pool,
+      sequence,
+      state: "cooling",
+      since: now,
+      routed: false,
+      until: now + (sticky === undefined ? COOLING_TIME : STICKY_TIME),
+      ...(owner === undefined ? {} : { owner }),
+      ...(sticky === undefined ? {} : { sticky }),
+      ...(mac === undefined ? {} : { mac }),
+    });
+    if (lease.routed) this.routes.push({ op: "delete", ip });
+    this.events.push({
+      event: "lease.released",
+      ip,
+      reason,
+      ...(owner === undefined ? {} : { owner }),
+    });
+  }
+
+  decision<Outcome>(outcome: Outcome): Decision<Outcome> {
+    return { changes: this.changes, routes: this.routes, events: this.events, outcome };
+  }
+}
