@@ -1,7 +1,7 @@
 // The ledger in LMDB: one transaction for all commits that wait, on disk before any of them resolves.
 
-import { existsSync, mkdirSync, renameSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, mkdirSync, renameSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { BrokerError } from "#core/errors.ts";
 import type { LedgerStore, LoadedLedger } from "#core/ports.ts";
 import { type Change, type LedgerRecord, recordKey } from "#core/record.ts";
@@ -63,7 +63,11 @@ async function readExisting(
   path: string,
   durability: Durability,
 ): Promise<{ ledger: LoadedLedger; environment?: Environment } | undefined> {
-  if (!existsSync(`${path}/data.mdb`)) return undefined;
+  if (!statSync(path).isDirectory()) {
+    const detail = "a file where the ledger's folder belongs";
+    return { ledger: { condition: "damaged", records: [], detail, aside: putAside(path) } };
+  }
+  if (!existsSync(join(path, "data.mdb"))) return undefined;
   const fault = checkFile(path);
   if (fault !== undefined) return { ledger: { ...salvage(path, fault), aside: putAside(path) } };
   const environment = await openEnvironment(path, durability);

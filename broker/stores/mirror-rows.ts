@@ -1,0 +1,76 @@
+// The rows of leases.json as text: an array of {mac, ip, expiry}, expiry in RFC 3339.
+
+import { parseIp, parseMac } from "#core/address.ts";
+import type { MirrorEntry } from "#core/ports.ts";
+import type { Millis } from "#core/time.ts";
+
+/** Faults that are told in words; the rest is counted. */
+const MAX_FAULTS_TOLD = 5;
+
+export interface MirrorRows {
+  readonly entries: readonly MirrorEntry[];
+  /** What was left out, at most a handful of lines. */
+  readonly faults: readonly string[];
+}
+
+/** Total on any bytes: what is no row becomes a fault. A Go version without leases writes `null`. */
+export function decodeMirror(bytes: Uint8Array): MirrorRows {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    return {
+      entries: [],
+      faults: [`not JSON: ${error instanceof Error ? error.message : "unreadable"}`],
+    };
+  }
+  if (parsed === null) return { entries: [], faults: [] };
+  if (!Array.isArray(parsed)) return { entries: [], faults: ["not a list of leases"] };
+  const rows: readonly unknown[] = parsed;
+  const entries: MirrorEntry[] = [];
+  const faults: string[] = [];
+  for (const [index, row] of rows.entries()) {
+    const entry = readRow(row);
+    if (typeof entry === "string") faults.push(`row ${index}: ${entry}`);
+    else entries.push(entry);
+  }
+  const more = faults.length - MAX_FAULTS_TOLD;
+  return {
+    entries,
+    faults: more > 0 ? [...faults.slice(0, MAX_FAULTS_TOLD), `and ${more} more`] : faults,
+  };
+}
+
+/** One row a line, so that people can read and compare it. The same entries always give the same text. */
+export function encodeMirror(entries: readonly MirrorEntry[]): string {
+  const rows = entries.map(({ mac, ip, expiry }) =>
+    JSON.stringify({ mac, ip, expiry: formatTime(expiry) }),
+  );
+  return rows.length === 0 ? "[]\n" : `[\n  ${rows.join(",\n  ")}\n]\n`;
+}
+
+function readRow(row: unknown): MirrorEntry | string {
+  if (typeof row !== "object" || row === null) return "not an object";
+  const fields = new Map<string, unknown>(Object.entries(row));
+  const mac = parseMac(textOf(fields.get("mac")));
+  if (mac === undefined) return `mac ${shown(fields.get("mac"))} is no MAC address`;
+  const ip = parseIp(textOf(fields.get("ip")));
+  if (ip === undefined) return `ip ${shown(fields.get("ip"))} is no IP address`;
+  const expiry = parseTime(textOf(fields.get("expiry")));
+  if (expiry === undefined) return `expiry ${shown(fields.get("expiry"))} is no RFC 3339 time`;
+  return { mac, ip, expiry };
+}
+
+const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
+const shown = (value: unknown): string => (JSON.stringify(value) ?? "(missing)").slice(0, 60);
+
+const formatTime = (time: Millis): string => new Date(time).toISOString().replace(".000Z", "Z");
+
+/** RFC 3339 section 5.6, with as many digits of a second as Go writes (up to 9; what is below a millisecond is cut). */
+function parseTime(text: string): Millis | undefined {
+  const parts = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/i.exec(text);
+  if (parts === null) return undefined;
+  const [, seconds = "", fraction = "", zone = ""] = parts;
+  const time = Date.parse(`${seconds}.${fraction.padEnd(3, "0").slice(0, 3)}${zone}`.toUpperCase());
+  return Number.isNaN(time) ? undefined : time;
+}

@@ -1,0 +1,66 @@
+// leases.json: written whole and atomically, read tolerantly, since the Go version and people write it too.
+
+import { hash } from "node:crypto";
+import { open } from "node:fs/promises";
+import { BrokerError, toBrokerError } from "#core/errors.ts";
+import type { Mirror } from "#core/ports.ts";
+import { replaceFile } from "./folder.ts";
+import { decodeMirror, encodeMirror } from "./mirror-rows.ts";
+
+const MODE = 0o600;
+/** A row is about 90 bytes; 32 MiB are five times the rows of the largest pool. */
+const MAX_BYTES = 32 * 1_024 * 1_024;
+
+export interface MirrorOptions {
+  /** The file; its folder must exist. */
+  readonly path: string;
+  /** Told of what a `read` left out, in words: rows that are no lease, or that the file is no list at all. */
+  readonly trouble: (faults: readonly string[]) => void;
+}
+
+/**
+ * The mirror. A file that cannot be opened throws a BrokerError; one that is damaged reads as its good rows (possibly
+ * none), and `trouble` hears of the others: a broken mirror must not keep the ledger from serving.
+ */
+export function openMirror({ path, trouble }: MirrorOptions): Mirror {
+  return {
+    async read() {
+      const bytes = await readBytes(path);
+      if (bytes === undefined) return undefined;
+      const { entries, faults } = decodeMirror(bytes);
+      if (faults.length > 0) trouble(faults);
+      return { entries, digest: hash("sha256", bytes) };
+    },
+    digest: (entries) => hash("sha256", encodeMirror(entries)),
+    async write(entries) {
+      const text = encodeMirror(entries);
+      try {
+        await replaceFile(path, text, MODE);
+      } catch (thrown) {
+        throw mirrorFault("write", path, thrown);
+      }
+      return hash("sha256", text);
+    },
+  };
+}
+
+async function readBytes(path: string): Promise<Buffer | undefined> {
+  try {
+    await using file = await open(path, "r");
+    const { size } = await file.stat();
+    if (size > MAX_BYTES) throw new RangeError(`it has ${size} bytes, more than ${MAX_BYTES}`);
+    return await file.readFile();
+  } catch (thrown) {
+    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    throw mirrorFault("read", path, thrown);
+  }
+}
+
+function mirrorFault(action: string, path: string, thrown: unknown): BrokerError {
+  const reason = toBrokerError(thrown).message;
+  const hint = `check owner, mode and free space of ${path} and its folder; the ledger itself is not affected`;
+  return new BrokerError("system-failure", `cannot ${action} the lease mirror ${path}: ${reason}`, {
+    hint,
+    cause: thrown,
+  });
+}
