@@ -32,7 +32,7 @@ const bodySchema = z.object({
   env: z.record(z.string(), z.string()),
   stdin: z.string(),
   stamp: z.object({
-    bootId: z.string().check(z.regex(/^[0-9a-fA-F-]{1,64}$/)),
+    bootId: z.string().check(z.regex(/^[0-9a-fA-F-]{0,64}$/)),
     boottime: z.string().check(z.regex(/^[0-9]{1,20}$/)),
   }),
   netns: z.optional(identitySchema),
