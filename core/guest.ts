@@ -33,7 +33,12 @@ export function offerAddress(
     preferred(ledger, pool, mac, requested) ??
     draw(ledger, pool, 0, ledger.cooledBy(guestKey(mac)));
   if (drawn === undefined) return { kind: "exhausted" };
-  ledger.offers.hold({ ip: drawn.ip, mac, until: now + holdTime(ledger, pool) });
+  ledger.offers.hold({
+    ip: drawn.ip,
+    mac,
+    since: now,
+    until: now + holdTime(ledger, pool),
+  });
   ledger.moveCursor(cursorName(pool, 0), drawn.ip);
   return { kind: "offer", ...drawn };
 }
@@ -213,6 +218,6 @@ function leaseFor(
 
 /** Holds are short when the pool is more than four fifths taken, so that they cannot starve it (facts: security). */
 function holdTime(ledger: Ledger, pool: Pool): Millis {
-  const taken = ledger.count(pool.name, "leased") + ledger.offers.size;
+  const taken = ledger.count(pool.name, "leased") + ledger.offers.size + 1;
   return BigInt(taken) * 5n > poolSize(pool.sets[0] ?? []) * 4n ? OFFER_HOLD_SCARCE : OFFER_HOLD;
 }

@@ -7,6 +7,7 @@ import type { Millis } from "./time.ts";
 export interface Offer {
   readonly ip: Ip;
   readonly mac: Mac;
+  readonly since: Millis;
   readonly until: Millis;
 }
 
@@ -31,6 +32,10 @@ export class Offers {
 
   of(mac: Mac): Offer | undefined {
     return this.#byMac.get(mac);
+  }
+
+  all(): IterableIterator<Offer> {
+    return this.#byIp.values();
   }
 
   /** Holds the address for the MAC until then; an earlier offer to the MAC is dropped. */

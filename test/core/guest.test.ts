@@ -77,7 +77,7 @@ describe("offers", () => {
     for (let guest = 1; guest <= 4; guest++) bind(ledger, guest, `10.9.0.${guest + 1}`);
     expect(offered(ledger, 5)).toBe("10.9.0.6");
     expect(offered(ledger, 6)).toBe("exhausted");
-    expect(ledger.offers.of(mac(5))?.until).toBe(START + OFFER_HOLD_SCARCE - 0);
+    expect(ledger.offers.of(mac(5))?.until).toBe(START + OFFER_HOLD_SCARCE);
   });
 
   test("a container's MAC is offered the container's address", () => {
