@@ -10,6 +10,8 @@ import { type Task, pause } from "./task.ts";
 
 /** Changes within this time share one rewrite, in milliseconds. */
 const DEBOUNCE = 1_000;
+/** A rewrite may take at most one part in this many of the time: large pools are mirrored more rarely. */
+const SHARE = 30;
 /** After a write that failed, in milliseconds. */
 const RETRY = 10_000;
 
@@ -92,12 +94,15 @@ export function createMirroring({
     flush,
     async run(signal) {
       signal.addEventListener("abort", () => wake(), { once: true });
+      let lasted = 0;
       while (!signal.aborted) {
         if (dirty.length === 0) await new Promise<void>((resolve) => (wake = resolve));
-        await pause(DEBOUNCE, signal);
+        await pause(Math.max(DEBOUNCE, lasted * SHARE), signal);
         if (signal.aborted) break;
         try {
+          const begun = performance.now();
           await flush();
+          lasted = performance.now() - begun;
         } catch (thrown) {
           trouble("mirror", thrown instanceof Error ? thrown : new Error(String(thrown)));
           await pause(RETRY, signal);

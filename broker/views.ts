@@ -75,9 +75,7 @@ export function addressView(
   const offer = ledger.offer(ip);
   const excluded = lease === undefined ? exclusion(pool, ip) : undefined;
   const shown =
-    offer !== undefined && lease === undefined
-      ? offerView(offer, pool)
-      : lease && leaseView(lease);
+    offer !== undefined && lease === undefined ? offerView(offer, pool) : lease && leaseView(lease);
   return {
     ip,
     ...(excluded === undefined ? { pool: lease?.pool ?? pool.name } : { excluded }),
