@@ -2,7 +2,7 @@
 
 import { type Ip, type Mac, parseMac } from "#core/address.ts";
 import type { CniArgs } from "./cni-args.ts";
-import { type CniFailure, cniCodes, failure } from "./failure.ts";
+import { CniFailure } from "./failure.ts";
 import { MAX_STICKY_NAME, type Netconf, invalidConf } from "./netconf.ts";
 import { parseRequestedIp } from "./requested-ip.ts";
 
@@ -51,16 +51,27 @@ export function stickyName(
   const own = args.podName === undefined ? containerId : `${namespace}/${args.podName}`;
   if (annotation === undefined) {
     const { sticky } = conf.ipam;
-    if (typeof sticky === "string") return sticky === "" ? undefined : sticky;
+    if (typeof sticky === "string")
+      return sticky === "" ? undefined : checkName(sticky, "ipam.sticky");
     return sticky === true ? own : undefined;
   }
-  if (typeof annotation !== "string" || annotation.length > MAX_STICKY_NAME) {
-    return failure(
-      cniCodes.invalidConfig,
-      `annotation ${STICKY_ANNOTATION} is not a text of at most ${MAX_STICKY_NAME} characters`,
-    );
-  }
   if (annotation === "true") return own;
+  if (annotation === "false" || annotation === "") return undefined;
+  const name = checkName(annotation, `annotation ${STICKY_ANNOTATION}`);
   // A pod may name only what is its namespace's, so that no pod takes over the address of another namespace's.
-  return annotation === "false" || annotation === "" ? undefined : `${namespace}/${annotation}`;
+  return name instanceof CniFailure ? name : `${namespace}/${name}`;
+}
+
+/** Names come from whoever may make a pod and are shown to operators: nothing that a terminal would act on. */
+function checkName(name: unknown, where: string): string | CniFailure {
+  const good =
+    typeof name === "string" &&
+    name.length <= MAX_STICKY_NAME &&
+    /^[a-zA-Z0-9][a-zA-Z0-9_./-]*$/.test(name);
+  return good
+    ? name
+    : invalidConf(
+        `${where} is not a name`,
+        `letters, digits, "_", ".", "/" and "-", at most ${MAX_STICKY_NAME}`,
+      );
 }

@@ -99,4 +99,25 @@ describe("what is asked for", () => {
     const call = readCall(callBody("ADD", conf, { CNI_ARGS: args }));
     expect(call.verb === "ADD" ? call.sticky : call).toBe(expected);
   });
+
+  test.each(["two words", "\u001b[2J", "x".repeat(254), 7, { name: "x" }])(
+    "annotation %j is refused",
+    (annotation) => {
+      const conf = {
+        runtimeConfig: { "io.kubernetes.cri.pod-annotations": { "cocoon-net/sticky": annotation } },
+      };
+      expect(refusal(readCall(callBody("ADD", conf)))).toMatchObject({
+        code: 7,
+        message: "annotation cocoon-net/sticky is not a name",
+      });
+    },
+  );
+
+  test("so is such a name in the conf", () => {
+    const conf = { ipam: { sticky: "two words" } };
+    expect(refusal(readCall(callBody("ADD", conf)))).toMatchObject({
+      code: 7,
+      message: "ipam.sticky is not a name",
+    });
+  });
 });

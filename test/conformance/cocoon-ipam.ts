@@ -33,15 +33,21 @@ export const cocoonIpam: Subject = {
   fresh: () => freshBroker({ strict: true }),
 };
 
+export interface BrokerSandbox extends Sandbox {
+  /** Leases whose result has not been confirmed. */
+  readonly provisional: () => number;
+}
+
 /** `ipam` goes into every conf of the case, beside what leads to the broker. */
-export async function freshBroker(ipam: object): Promise<Sandbox> {
+export async function freshBroker(ipam: object): Promise<BrokerSandbox> {
   const folder = await mkdtemp(join(tmpdir(), "conformance-cocoon-"));
   const bootId = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
-  const { cni } = brokerFixture({ bootId, readText: (path) => readFile(path, "utf8") });
+  const { cni, ledger } = brokerFixture({ bootId, readText: (path) => readFile(path, "utf8") });
   const socket = join(folder, "broker.sock");
   const server = await serveCni(cni, socket);
   return {
     folder,
+    provisional: () => [...ledger.provisional()].length,
     ipam: { type: "cocoon-ipam", socket, spool: join(folder, "spool"), ...ipam },
     async [Symbol.asyncDispose](): Promise<void> {
       await server[Symbol.asyncDispose]();
