@@ -32,7 +32,8 @@ export async function replaceFile(path: string, text: string, mode: number): Pro
     await using folder = await open(dirname(path), "r");
     await folder.sync();
   } catch (error) {
-    await rm(temporary, { force: true });
+    // What stopped the write is what matters; a rest of it is removed by the next write.
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
   }
 }
