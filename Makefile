@@ -1,0 +1,48 @@
+# Every job of the project by its name; the work itself is in scripts, so that this page stays a list.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup build test test-full demo lint fmt check bench package clean
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## Install what the tests need and is missing: Debian packages, a kernel for the test guest, npm packages
+	@test/setup/apt.sh test
+	@test/setup/kernel.sh
+	@test/setup/npm.sh
+
+build: ## Leave dist/cocoon-net and dist/cocoon-ipam, ready to run (needs npm and gcc)
+	@test/setup/npm.sh
+	@npm run --silent build
+
+test: setup build ## Run every test but the long ones (as root)
+	@test/setup/test.sh unit system
+
+test-full: setup build ## Run every test, the long ones too; writes docs/test-full.txt
+	@test/setup/test.sh unit system long
+
+demo: ## Show a throwaway node at work: a container, a virtual machine, a killed broker (as root)
+	@test/demo/demo.sh
+
+lint: ## Look for mistakes and for what nothing uses
+	@test/setup/npm.sh
+	@npm run --silent lint
+	@npm run --silent types
+	@knip
+
+fmt: ## Bring every file into the one format
+	@test/setup/npm.sh
+	@npm run --silent fmt
+
+check: lint ## Everything that can be judged without running: format, mistakes, types
+	@npm run --silent fmt:check
+
+bench: setup build ## Measure speed and memory against others; writes JSON
+	@npm run --silent bench
+
+package: build ## Make the .tar.gz and the .deb in dist
+	@npm run --silent package
+
+clean: ## Remove what a build made; packages and kernel stay
+	@rm -rf dist
