@@ -97,7 +97,6 @@ export function parseJsonObject(stdin: string): RawConf | CniFailure {
     return undecodable(`it is longer than ${MAX_CONF_LENGTH} characters`);
   try {
     const value: unknown = JSON.parse(stdin);
-    if (value === null) return {};
     if (typeof value === "object" && !Array.isArray(value)) return { ...value };
     return undecodable("it is not a JSON object");
   } catch (error) {

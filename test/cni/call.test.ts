@@ -136,6 +136,13 @@ describe("versions (2C 4, 5)", () => {
     },
   );
 
+  test("stdin null is an object without keys, as in libcni", () => {
+    expect(refusal(readCall(callBody("ADD", "null")))).toMatchObject({
+      code: 7,
+      message: "missing network name",
+    });
+  });
+
   test("the error's version is the conf's own where it is one of ours", () => {
     expect(readCall(callBody("ADD", { cniVersion: "0.3.1", name: "" }))).toMatchObject({
       version: "0.3.1",

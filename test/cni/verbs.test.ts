@@ -162,14 +162,19 @@ describe("DEL", () => {
 });
 
 describe("confirm", () => {
-  test.each([undefined, 7, "", "{}", "[]", '["a","b","c",["d"]]', "x".repeat(5000)])(
-    "refuses %j",
-    async (token) => {
-      await expect(brokerFixture().cni.confirm(token)).rejects.toMatchObject({
-        code: "invalid-request",
-      });
-    },
-  );
+  test.each([
+    undefined,
+    7,
+    "",
+    "{}",
+    "[]",
+    '["a","b","c",["d"]]',
+    JSON.stringify(["n".repeat(5000), "b", "c", [1]]),
+  ])("refuses %j", async (token) => {
+    await expect(brokerFixture().cni.confirm(token)).rejects.toMatchObject({
+      code: "invalid-request",
+    });
+  });
 
   test("of an allocation that has been replaced changes nothing", async () => {
     const { cni, ledger } = brokerFixture();
