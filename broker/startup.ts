@@ -38,13 +38,19 @@ export async function importForeignMirror(
   );
 }
 
-/** Keeps every address of the pool that is in use without a record from being given away. */
+/**
+ * Keeps every address of the pool that is in use without a record from being given away. With a sound ledger only a
+ * namespace counts: neighbours and routes may be left over from leases that have ended.
+ */
 export async function recoverFromEvidence(
   leasing: Leasing,
   evidence: Evidence,
   pool: Pool,
+  condition: LoadedLedger["condition"],
 ): Promise<readonly Ip[]> {
-  const sightings = await evidence.scan();
+  const seen = await evidence.scan();
+  const sightings =
+    condition === "sound" ? seen.filter((sighting) => sighting.evidence === "namespace") : seen;
   const { found } = await leasing.submit("RECOVER", (ledger, moment) =>
     decideRecover(ledger, pool, sightings, moment),
   );

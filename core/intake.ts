@@ -62,7 +62,9 @@ function importEntry(
   draft: Draft,
 ): string {
   const lease = ledger.lease(entry.ip);
-  const free = lease === undefined || lease.state === "cooling";
+  // An address that was only seen in use gets its guest's name here, unless another MAC was seen with it.
+  const seen = lease?.owner?.kind === "found" && (lease.mac ?? entry.mac) === entry.mac;
+  const free = lease === undefined || lease.state === "cooling" || seen;
   if (free) {
     // A container's entry without a record: whether it still lives is for the evidence scan to say.
     if (entry.expiry <= moment.now || entry.expiry >= FAR_EXPIRY) return "known";

@@ -224,4 +224,12 @@ describe("intake", () => {
     expect(bind(ledger, 4, "10.9.0.3")).toBe("refused");
     expect(bind(ledger, 3, "10.9.0.3", { mode: "renewing" })).toBe("bound");
   });
+
+  test("an address that was only seen in use is given its guest by the mirror", () => {
+    const ledger = new Ledger();
+    const sightings = [{ ip: ip("10.9.0.3"), evidence: "route" }];
+    commit(ledger, decideRecover(ledger, pool(), sightings, at(0)));
+    expect(take(ledger, [entry(3, "10.9.0.3")])).toMatchObject({ imported: 1, conflicts: [] });
+    expect(ledger.lease(ip("10.9.0.3"))?.owner).toEqual({ kind: "guest", mac: mac(3) });
+  });
 });
