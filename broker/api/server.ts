@@ -50,12 +50,13 @@ export async function startApiServer(options: {
       sendError(request, response, error);
     });
   });
-  await listenOnSocket(server, options.path);
+  const remove = await listenOnSocket(server, options.path);
   server.on("error", (error) => options.onError(toBrokerError(error)));
   return {
     path: options.path,
     async [Symbol.asyncDispose]() {
       streams.close();
+      remove();
       await close(server);
     },
   };

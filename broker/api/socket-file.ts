@@ -1,9 +1,8 @@
 // The broker's socket as a file: its folder, what is left of a dead broker, and listening with mode 0600.
 
-import { lstatSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { type Server as NetServer, createConnection } from "node:net";
-import { dirname } from "node:path";
-import process from "node:process";
+import { dirname, join } from "node:path";
 import { BrokerError } from "#core/errors.ts";
 
 /** sun_path in sys/un.h has 108 bytes, one of them the closing zero. */
@@ -11,33 +10,56 @@ export const MAX_SOCKET_PATH_BYTES = 107;
 /** How long a listener on the socket may take to accept before it is held to be alive. */
 const PROBE_LIMIT_MS = 1_000;
 
-/** Listens on `path` with mode 0600. A socket that nobody listens on is removed first; a live one is `already-running`. */
-export async function listenOnSocket(server: NetServer, path: string): Promise<void> {
-  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
-    throw new BrokerError(
-      "invalid-config",
-      `the socket's path ${path} has more than ${MAX_SOCKET_PATH_BYTES} bytes`,
-      {
-        hint: "choose a shorter one with --socket",
-      },
-    );
-  }
+/**
+ * Listens on `path` with mode 0600 and answers with what removes the file again. A socket that nobody listens on is
+ * replaced; a live one is `already-running`. The socket is bound in a private folder and renamed into place, so that it
+ * never stands there with a wider mode, and is ready when it appears.
+ */
+export async function listenOnSocket(server: NetServer, path: string): Promise<() => void> {
   makeFolder(dirname(path));
-  await clearStale(path);
-  await new Promise<void>((resolve, reject) => {
+  await refuseLive(path);
+  const nursery = privateFolder(path);
+  const born = join(nursery, "s");
+  try {
+    if (Math.max(Buffer.byteLength(born), Buffer.byteLength(path)) > MAX_SOCKET_PATH_BYTES) {
+      throw new BrokerError(
+        "invalid-config",
+        `the socket's path ${path} is too long for the kernel`,
+        {
+          hint: `choose one of at most ${MAX_SOCKET_PATH_BYTES - 16} bytes with --socket`,
+        },
+      );
+    }
+    await listen(server, born, path);
+    chmodSync(born, 0o600);
+    renameSync(born, path);
+  } finally {
+    rmSync(nursery, { recursive: true, force: true });
+  }
+  const inode = lstatSync(path).ino;
+  // A successor may have put its own socket there meanwhile.
+  return () => {
+    if (lstatSync(path, { throwIfNoEntry: false })?.ino === inode) rmSync(path, { force: true });
+  };
+}
+
+function listen(server: NetServer, born: string, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
     const failed = (cause: Error) => reject(listenError(path, cause));
     server.once("error", failed);
-    // bind(2) happens inside listen, so that the file never exists with a wider mode.
-    const previous = process.umask(0o177);
-    try {
-      server.listen({ path }, () => {
-        server.off("error", failed);
-        resolve();
-      });
-    } finally {
-      process.umask(previous);
-    }
+    server.listen({ path: born }, () => {
+      server.off("error", failed);
+      resolve();
+    });
   });
+}
+
+function privateFolder(path: string): string {
+  try {
+    return mkdtempSync(join(dirname(path), ".s"));
+  } catch (cause) {
+    throw listenError(path, cause);
+  }
 }
 
 /** Whether anybody accepts connections on the socket. */
@@ -55,7 +77,7 @@ export async function isListening(path: string): Promise<boolean> {
   });
 }
 
-async function clearStale(path: string): Promise<void> {
+async function refuseLive(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket()) {
@@ -68,7 +90,6 @@ async function clearStale(path: string): Promise<void> {
       hint: "look at it with `cocoon-net status`, stop it, or give this one another --socket and --state-dir",
     });
   }
-  rmSync(path, { force: true });
 }
 
 function makeFolder(folder: string): void {
@@ -86,19 +107,13 @@ function makeFolder(folder: string): void {
   }
 }
 
-function listenError(path: string, cause: Error): BrokerError {
-  const code = "code" in cause ? cause.code : undefined;
-  if (code === "EADDRINUSE") {
-    return new BrokerError("already-running", `another broker has just taken ${path}`, {
-      hint: "look at it with `cocoon-net status`",
-      cause,
-    });
-  }
+function listenError(path: string, cause: unknown): BrokerError {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
   const kind =
     code === "EACCES" || code === "EPERM" || code === "EROFS"
       ? "permission-denied"
       : "system-failure";
-  return new BrokerError(kind, `cannot listen on ${path}: ${cause.message}`, {
+  return new BrokerError(kind, `cannot listen on ${path}: ${messageOf(cause)}`, {
     hint: "run as root, or choose another path with --socket",
     cause,
   });
