@@ -1,6 +1,7 @@
 // What the CNI verbs ask of the ledger, put through the one writer.
 
 import type { Ip } from "#core/address.ts";
+import { availableIn } from "#core/available.ts";
 import { decideAttach, type AttachOutcome, type AttachRequest } from "#core/attach.ts";
 import {
   type CollectRequest,
@@ -11,7 +12,6 @@ import {
   decideDetach,
 } from "#core/detach.ts";
 import { type ContainerOwner, type Lease, ownerKey } from "#core/lease.ts";
-import { poolSize } from "#core/pool.ts";
 import type { Pool } from "#core/range.ts";
 import type { Leasing } from "./leasing.ts";
 
@@ -42,18 +42,6 @@ export function createContainers({ leasing, routeStands, serving }: ContainersOp
       leasing.submit("GC", (state, moment) => decideCollect(state, request, moment)),
     check: (owner: ContainerOwner): readonly Lease[] => ledger.heldBy(ownerKey(owner)),
     routeStands,
-    status: (pool: Pool) => ({ serving: serving(), available: available(pool) }),
+    status: (pool: Pool) => ({ serving: serving(), available: availableIn(ledger, pool) }),
   };
-
-  /** Addresses that an ADD could get now: cooling ones count, for they are given when nothing else is free. */
-  function available(pool: Pool): bigint {
-    const sizes = pool.sets.map((set) => poolSize(set));
-    const size = sizes.reduce((least, next) => (next < least ? next : least), sizes[0] ?? 0n);
-    const taken =
-      ledger.count(pool.name, "leased") +
-      ledger.count(pool.name, "quarantined") +
-      ledger.count(pool.name, "offered");
-    const left = size - BigInt(taken);
-    return left < 0n ? 0n : left;
-  }
 }

@@ -1,16 +1,17 @@
-// The CNI side with the real core behind it, committing at once: no socket, no disk, no kernel.
+// The CNI side with the real leasing behind it, on a store in memory: no socket, no disk, no kernel.
 
 import { ip } from "#core/address.ts";
-import type { Moment } from "#core/attach.ts";
-import type { Decision, Verb } from "#core/effects.ts";
 import { Ledger } from "#core/ledger.ts";
 import { nodePool } from "#core/pool.ts";
 import { parsePrefix } from "#core/prefix.ts";
 import type { Pool } from "#core/range.ts";
 import type { ReadCall } from "#broker/cni/call.ts";
-import { createContainerLeasing } from "#broker/cni/container-leasing.ts";
 import type { ContainerLeasing } from "#broker/cni/leasing-port.ts";
 import { type Cni, type CniReply, createCni } from "#broker/cni/verbs.ts";
+import { createContainers } from "#broker/containers.ts";
+import { createEffects } from "#broker/effects.ts";
+import { Leasing } from "#broker/leasing.ts";
+import { openMemoryStore } from "#test/fakes/memory-store.ts";
 
 export const BOOT = "11111111-2222-3333-4444-555555555555";
 
@@ -53,17 +54,33 @@ export function brokerFixture(options: FixtureOptions = {}): Fixture {
     files: new Map(),
   };
   let commits = 0;
-  const submit = <Outcome>(
-    _verb: Verb,
-    decide: (ledger: Ledger, moment: Moment) => Decision<Outcome>,
-  ): Promise<Outcome> => {
-    const decision = decide(ledger, { now: 1_800_000_000_000, bootId });
-    commits += decision.changes.length;
-    ledger.apply(decision.changes);
-    return Promise.resolve(decision.outcome);
-  };
-  const leasing = createContainerLeasing({
-    writer: { ledger, submit },
+  const effects = createEffects({
+    store: openMemoryStore(),
+    routes: {
+      list: () => Promise.resolve([]),
+      apply: (changes) => Promise.resolve(changes.map(() => undefined)),
+    },
+    mirror: {
+      read: () => Promise.resolve(undefined),
+      digest: () => "",
+      write: () => Promise.resolve(""),
+    },
+  });
+  const clock = { now: () => 1_800_000_000_000, boottime: () => 0 };
+  const leasing = createContainers({
+    leasing: new Leasing({
+      ledger,
+      effects,
+      clock,
+      bootId,
+      emit: () => undefined,
+      committed: (changes) => {
+        commits += changes;
+      },
+      trouble: (_what, error) => {
+        throw error;
+      },
+    }),
     routeStands: (address) => Promise.resolve(!world.missingRoutes.has(address)),
     serving: () => world.serving,
   });
