@@ -1,0 +1,63 @@
+// The option areas of a DHCP message: code, length, value (RFC 2132 2), joined and split as RFC 3396 asks.
+
+const PAD = 0;
+const END = 255;
+/** What one length byte can say; longer values are written as several options of the same code (RFC 3396 5). */
+const MAX_PIECE = 255;
+
+/** One option with its whole value, however many pieces it came in. */
+export interface OptionField {
+  readonly code: number;
+  readonly value: Uint8Array;
+}
+/** Values by code, in the order in which the codes were first seen. */
+export type OptionMap = ReadonlyMap<number, Uint8Array>;
+
+/**
+ * Adds the options of an area to the map, joining values of one code in wire order (RFC 3396 7). A missing END is
+ * accepted. Answers false for an option that does not end inside the area; then the map must not be used.
+ */
+export function readOptions(area: Uint8Array, into: Map<number, Uint8Array>): boolean {
+  let at = 0;
+  while (at < area.length) {
+    const code = area[at++];
+    if (code === PAD) continue;
+    if (code === undefined || code === END) return true;
+    const length = area[at++];
+    if (length === undefined || at + length > area.length) return false;
+    const piece = area.subarray(at, at + length);
+    const before = into.get(code);
+    into.set(code, before === undefined ? piece : joined(before, piece));
+    at += length;
+  }
+  return true;
+}
+
+/** Bytes that the option takes on the wire, lengths of all pieces included. */
+export function fieldSize({ value }: OptionField): number {
+  return value.length + 2 * Math.max(1, Math.ceil(value.length / MAX_PIECE));
+}
+
+/** Writes the option at `at` and answers with the offset behind it; the area must have {@link fieldSize} bytes left. */
+export function writeField(area: Uint8Array, at: number, { code, value }: OptionField): number {
+  let offset = at;
+  let start = 0;
+  do {
+    const length = Math.min(MAX_PIECE, value.length - start);
+    area[offset] = code;
+    area[offset + 1] = length;
+    area.set(length === value.length ? value : value.subarray(start, start + length), offset + 2);
+    offset += 2 + length;
+    start += length;
+  } while (start < value.length);
+  return offset;
+}
+
+export const END_OPTION = END;
+
+function joined(one: Uint8Array, other: Uint8Array): Uint8Array {
+  const both = new Uint8Array(one.length + other.length);
+  both.set(one);
+  both.set(other, one.length);
+  return both;
+}
