@@ -47,6 +47,8 @@ function openWith(path: string, overlappingSync: boolean): Environment {
     maxDbs: 1,
     encoding: "binary",
     keyEncoding: "binary",
+    // Each commit is a batch of its own; batching by event turn would make promises that nobody can see reject.
+    eventTurnBatching: false,
     overlappingSync,
     permissionsMode: 0o600,
   } as const;

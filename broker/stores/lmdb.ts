@@ -136,7 +136,9 @@ function readBegun(value: Buffer): { readonly detail: string; readonly aside: st
 }
 
 function makeFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  mkdirSync(dirname(path), { recursive: true });
+  // Not recursive: Node calls a read-only file system "no such file" when it may make parents.
+  if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
   syncFolder(dirname(path));
 }
 

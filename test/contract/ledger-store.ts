@@ -13,6 +13,7 @@ import {
   putLease,
   recordKey,
 } from "#core/record.ts";
+import { leaseAt } from "#test/stores/lease-at.ts";
 
 /** A place that outlives its stores: `open` is called again after the store before was closed. */
 export interface LedgerPlace {
@@ -22,30 +23,8 @@ export interface LedgerPlace {
 
 const mac = parseMac("02:00:0a:4d:00:05") ?? expect.fail("a MAC address");
 
-export function leaseOf(address: string, more: Partial<Lease> = {}): Lease {
-  const owner = {
-    kind: "container",
-    network: "pods",
-    containerId: `container-${address}`,
-    ifname: "eth0",
-  } as const;
-  const attachment = {
-    netns: "/run/netns/a",
-    stamp: { bootId: "boot", boottime: "12345" },
-    podName: "web-0",
-  };
-  return {
-    ip: ip(address),
-    pool: "node",
-    state: "leased",
-    owner,
-    sequence: 7,
-    since: 1_790_000_000_000,
-    attachment,
-    routed: true,
-    ...more,
-  };
-}
+export const leaseOf = (address: string, more: Partial<Lease> = {}): Lease =>
+  leaseAt(ip(address), more);
 
 /** One record of each kind. */
 export const everyKind: readonly LedgerRecord[] = [
