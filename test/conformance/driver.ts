@@ -69,6 +69,10 @@ export function createDriver(subject: Subject, sandbox: Sandbox, version: string
       addressesOf(await succeed("ADD", container, parts, env)).map(({ address }) => address),
     error: async (command, container, parts, env) =>
       cniError(await call(command, container, parts, env)),
+    killedAdd: async (container, parts, delay) => {
+      const env = { ...variables(container), CNI_COMMAND: "ADD" };
+      await runPlugin(subject.plugin, conf(parts), env, delay);
+    },
     del: async (container, parts, env) => {
       await succeed("DEL", container, parts, env);
     },
@@ -106,14 +110,19 @@ const variables = (container: string): EnvParts => ({
   CNI_PATH: "/opt/cni/bin",
 });
 
-async function runPlugin(plugin: string, stdin: string | number, env: EnvParts): Promise<Output> {
+async function runPlugin(
+  plugin: string,
+  stdin: string | number,
+  env: EnvParts,
+  deadline = PLUGIN_DEADLINE_MS,
+): Promise<Output> {
   const set = Object.entries(env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   );
   const child: ChildProcess = spawn(plugin, [], {
     env: Object.fromEntries(set),
     stdio: [typeof stdin === "number" ? stdin : "pipe", "pipe", "pipe"],
-    timeout: PLUGIN_DEADLINE_MS,
+    timeout: deadline,
     killSignal: "SIGKILL",
   });
   const { stdin: input, stdout, stderr } = child;

@@ -14,6 +14,9 @@ export const hostLocal: Subject = {
   versions: ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0"],
   departures: {
     "2A 6": { why: "the skeleton refuses such an ID before host-local sees it" },
+    "2C 9": {
+      why: "it leaks at times: a reservation is created first and its owner written later",
+    },
     "2C 6": { why: older, run: (driver) => ownNamespace(driver, 0) },
   },
   async fresh(): Promise<Sandbox> {

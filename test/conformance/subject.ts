@@ -82,6 +82,8 @@ export interface Driver {
     parts?: ConfParts | string,
     env?: EnvParts,
   ): Promise<CniError>;
+  /** ADD by a plugin that is killed after so many milliseconds, as a runtime does at its deadline; it may be done by then. */
+  killedAdd(container: string, parts: ConfParts, delay: number): Promise<void>;
   del(container: string, parts?: ConfParts, env?: EnvParts): Promise<void>;
   /** Whether somebody holds the address: asks for it by name, and gives it back. */
   isFree(ip: string, parts: ConfParts): Promise<boolean>;
