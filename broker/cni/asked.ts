@@ -7,7 +7,7 @@ import { MAX_STICKY_NAME, type Netconf, invalidConf } from "./netconf.ts";
 import { parseRequestedIp } from "./requested-ip.ts";
 
 /** The pod annotation that asks for a sticky address: `true`, `false`, or the name to keep it under. */
-export const STICKY_ANNOTATION = "cocoon-net/sticky";
+const STICKY_ANNOTATION = "cocoon-net/sticky";
 
 /** Requested addresses in host-local's order: CNI_ARGS, args.cni.ips, runtimeConfig.ips; each once. */
 export function requestedAddresses(conf: Netconf, args: CniArgs): readonly Ip[] | CniFailure {

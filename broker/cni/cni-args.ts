@@ -5,7 +5,7 @@ import { type CniFailure, cniCodes, failure } from "./failure.ts";
 import { parseRequestedIp } from "./requested-ip.ts";
 
 /** Longest CNI_ARGS in UTF-16 units. */
-export const MAX_ARGS_LENGTH = 65_536;
+const MAX_ARGS_LENGTH = 65_536;
 /** Longest value of a K8S_* key: the longest name that Kubernetes knows (a DNS subdomain). */
 const MAX_NAME_LENGTH = 253;
 

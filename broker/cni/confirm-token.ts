@@ -9,7 +9,7 @@ export interface Delivery {
 }
 
 /** Longest token in UTF-16 units: an owner's names and one sequence number for each range set. */
-export const MAX_TOKEN_LENGTH = 4096;
+const MAX_TOKEN_LENGTH = 4096;
 
 const tokenSchema = z.tuple([z.string(), z.string(), z.string(), z.array(z.int())]);
 

@@ -5,9 +5,9 @@ import { type CniFailure, cniCodes, failure } from "./failure.ts";
 import { ABSENT_VERSION, type CniVersion, describeVersions, parseCniVersion } from "./version.ts";
 
 /** Longest conf in UTF-16 units; the wire's body limit is the same. */
-export const MAX_CONF_LENGTH = 1_048_576;
+const MAX_CONF_LENGTH = 1_048_576;
 /** Longest network name: with {@link MAX_CONTAINER_ID} it keeps an owner's key within the ledger's limit. */
-export const MAX_NETWORK_NAME = 128;
+const MAX_NETWORK_NAME = 128;
 export const MAX_CONTAINER_ID = 200;
 /** Longest address, prefix or MAC that is looked at. */
 const MAX_ADDRESS_TEXT = 64;
@@ -85,8 +85,7 @@ const netconfSchema = z.object({
 
 export type RangeConf = z.infer<typeof rangeSchema>;
 export type RouteConf = z.infer<typeof routeSchema>;
-export type DnsConf = z.infer<typeof dnsSchema>;
-export type IpamConf = z.infer<typeof ipamSchema>;
+type IpamConf = z.infer<typeof ipamSchema>;
 export type Netconf = z.infer<typeof netconfSchema> & { readonly ipam: IpamConf };
 /** A conf of which no more is known than that it is a JSON object. */
 export type RawConf = Readonly<Record<string, unknown>>;

@@ -13,7 +13,7 @@ import { createEffects } from "#broker/effects.ts";
 import { Leasing } from "#broker/leasing.ts";
 import { openMemoryStore } from "#test/fakes/memory-store.ts";
 
-export const BOOT = "11111111-2222-3333-4444-555555555555";
+const BOOT = "11111111-2222-3333-4444-555555555555";
 
 export function fixturePool(subnet = "10.88.0.0/24"): Pool {
   const prefix = parsePrefix(subnet);

@@ -104,7 +104,7 @@ async function tooManyRequested(driver: Driver): Promise<void> {
 }
 
 /** The ID is trimmed where it is stored and where it is released. */
-export async function trimmedId(driver: Driver): Promise<void> {
+async function trimmedId(driver: Driver): Promise<void> {
   const padded = { CNI_CONTAINERID: "   dummy\n " };
   expect(await driver.addresses("dummy", oneSet, padded)).toEqual(["10.1.2.2/24"]);
   expect(await driver.isFree("10.1.2.2", oneSet)).toBe(false);

@@ -20,7 +20,7 @@ export interface Sandbox extends AsyncDisposable {
 }
 
 /** A case that the subject answers in another way, and why that is right for it. */
-export interface Departure {
+interface Departure {
   readonly why: string;
   /** What it does instead; `undefined` when there is nothing to drive. */
   readonly run?: CaseRun;
