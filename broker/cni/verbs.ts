@@ -43,6 +43,11 @@ export interface Cni {
    * durable: the plugin then spools it.
    */
   handle(body: unknown): Promise<CniReply>;
+  /**
+   * Makes a spooled release durable; `false` when the body is anything else than a DEL that can be made. Rejects with a
+   * BrokerError when it should be tried again.
+   */
+  release(body: unknown): Promise<boolean>;
   /** Rejects with `invalid-request` for a token that is not ours. */
   confirm(token: unknown): Promise<void>;
 }
@@ -59,6 +64,12 @@ export function createCni(ports: CniPorts): Cni {
       if (outcome instanceof CniFailure)
         return { exitCode: 1, stdout: formatFailure(call.version, outcome) };
       return { exitCode: 0, ...outcome };
+    },
+    release: async (body) => {
+      const call = readCall(body);
+      if (call.verb !== "DEL") return false;
+      await del(ports, call);
+      return true;
     },
     confirm: async (token) => {
       const delivery = parseToken(token);

@@ -161,6 +161,43 @@ describe("DEL", () => {
   });
 });
 
+describe("a spooled release", () => {
+  test("frees as its DEL would have, before the broker serves", async () => {
+    const { cni, ledger, world } = brokerFixture();
+    await cni.handle(callBody("ADD"));
+    world.serving = false;
+    expect(await cni.release(callBody("DEL"))).toBe(true);
+    expect([...ledger.leases()].map((lease) => lease.state)).toEqual(["cooling"]);
+  });
+
+  test("that is older than the ADD frees nothing", async () => {
+    const { cni, ledger } = brokerFixture();
+    const old = callBody("DEL");
+    await cni.handle(callBody("ADD"));
+    expect(await cni.release(old)).toBe(true);
+    expect([...ledger.leases()].map((lease) => lease.state)).toEqual(["leased"]);
+  });
+
+  test.each([
+    callBody("ADD"),
+    callBody("GC"),
+    callBody("DEL", {}, { CNI_IFNAME: "" }),
+    {},
+    null,
+    "x",
+  ])("is not %j", async (body) => {
+    const { cni, commits } = brokerFixture();
+    expect(await cni.release(body)).toBe(false);
+    expect(commits()).toBe(0);
+  });
+
+  test("is tried again when it could not be made durable", async () => {
+    const detach = () => Promise.reject(new BrokerError("commit-failed", "disk full"));
+    const { cni } = brokerFixture({ wrap: (leasing) => ({ ...leasing, detach }) });
+    await expect(cni.release(callBody("DEL"))).rejects.toMatchObject({ code: "commit-failed" });
+  });
+});
+
 describe("confirm", () => {
   test.each([
     undefined,
