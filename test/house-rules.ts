@@ -18,12 +18,16 @@ const rooms: readonly {
   readonly because: string;
 }[] = [
   { room: "core/", may: [], because: "decisions are pure" },
-  { room: "conflist/", may: ["#core/"], because: "a conflist is text that others write" },
+  {
+    room: "conflist/",
+    may: ["#core/", "node:*"],
+    because: "a conflist is text and the file it is written to",
+  },
   { room: "broker/dhcp/", may: ["#core/"], because: "the codec and its answers are pure" },
   { room: "broker/node/", may: ["#core/"], because: "what a ready node looks like is data" },
   {
     room: "broker/stores/",
-    may: ["#core/", "lmdb", "node:fs", "node:fs/promises", "node:path"],
+    may: ["#core/", "lmdb", "node:fs", "node:fs/promises", "node:path", "node:crypto"],
     because: "a store is one client and the files it keeps",
   },
   {
@@ -98,6 +102,7 @@ const rooms: readonly {
       "#conflist/",
       "#broker/api/client.ts",
       "#cli/",
+      "node:*",
       "commander",
       "yaml",
     ],
