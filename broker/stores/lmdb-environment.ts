@@ -4,6 +4,7 @@ import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type RootDatabase, open } from "lmdb";
 import { syncFolder } from "./folder.ts";
+import { openRoom } from "./room.ts";
 
 /** `sync`: a commit ends when it is on disk. `relaxed`: when it is written; the sync follows at once. */
 export type Durability = "sync" | "relaxed";
@@ -28,6 +29,8 @@ export async function openEnvironment(path: string, durability: Durability): Pro
   if (durability === "sync" && existsSync(mark)) {
     const relaxed = openWith(path, true);
     const key = Buffer.from("synced");
+    using room = openRoom(path, relaxed);
+    room.reserve(2, key.length);
     // A synchronous transaction that changes something leaves the chosen snapshot as the newest one, on disk.
     relaxed.transactionSync(() => {
       relaxed.putSync(key, Buffer.from("1"));

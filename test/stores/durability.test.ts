@@ -123,7 +123,7 @@ describe("a full disk", () => {
   const mount = () => join(folder, "small");
   beforeEach(() => {
     mkdirSync(mount());
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=400k", "tmpfs", mount()]);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", mount()]);
   });
   afterEach(() => execFileSync("umount", ["-l", mount()]));
 
@@ -137,7 +137,7 @@ describe("a full disk", () => {
         const filler = join(mount(), "filler");
         await store.commit([putLease(leaseOf("10.77.255.1"))]);
         kept.add(leaseKey(ip("10.77.255.1")));
-        writeFileSync(filler, Buffer.alloc(200 * 1_024));
+        writeFileSync(filler, Buffer.alloc(1_024 * 1_024));
         let refused: unknown;
         for (let index = 0; refused === undefined && index < 400; index++) {
           const changes = Array.from({ length: 20 }, (_, part) =>
@@ -156,7 +156,7 @@ describe("a full disk", () => {
           hint: expect.stringContaining("make room"),
         });
         await expect(
-          store.commit([putLease(leaseOf("10.99.0.1", { sticky: "x".repeat(9_000) }))]),
+          store.commit([putLease(leaseOf("10.99.0.1", { sticky: "x".repeat(900_000) }))]),
         ).rejects.toMatchObject({ code: "commit-failed" });
         rmSync(filler);
         await store.commit([putLease(leaseOf("10.99.0.2"))]);

@@ -1,0 +1,117 @@
+// What an existing ledger holds, and the way out when it is damaged: put aside, whatever can be read carried over.
+
+import { existsSync, mkdirSync, renameSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { LoadedLedger } from "#core/ports.ts";
+import type { LedgerRecord } from "#core/record.ts";
+import { syncFolder } from "./folder.ts";
+import {
+  type Durability,
+  type Environment,
+  isRelaxed,
+  openEnvironment,
+} from "./lmdb-environment.ts";
+import { checkLmdbFile } from "./lmdb-file.ts";
+import { decodeRecord } from "./record.ts";
+
+/** Faults that are told in words; the others are counted. */
+const MAX_FAULTS_TOLD = 5;
+/** Holds why a ledger was begun anew, until the first commit settles it. No record's key has this form. */
+export const BEGUN_KEY = Buffer.from("begun");
+
+export const formatBegun = ({ aside = "", detail = "" }: LoadedLedger): Buffer =>
+  Buffer.from(`${aside}\n${detail}`);
+
+/** What is in the folder: with its environment when it is sound (or empty), without one when it has been put aside. */
+export async function readExisting(
+  path: string,
+  durability: Durability,
+): Promise<{ ledger: LoadedLedger; environment?: Environment } | undefined> {
+  if (!statSync(path).isDirectory()) {
+    const detail = "a file where the ledger's folder belongs";
+    return { ledger: { condition: "damaged", records: [], detail, aside: putAside(path) } };
+  }
+  if (!existsSync(join(path, "data.mdb"))) return undefined;
+  const fault = checkFile(path);
+  if (fault !== undefined) return { ledger: { ...salvage(path, fault), aside: putAside(path) } };
+  const environment = await openEnvironment(path, durability);
+  const ledger = readRecords(environment);
+  // A ledger that says of itself that it was begun anew is sound in every byte; only new faults put it aside.
+  if (ledger.condition !== "damaged" || ledger.aside !== undefined) return { ledger, environment };
+  await environment.close();
+  return { ledger: { ...ledger, aside: putAside(path) } };
+}
+
+/** In relaxed mode a power loss may leave the newest snapshot torn; the synced one is whole then, and LMDB takes it. */
+function checkFile(path: string): string | undefined {
+  const fault = checkLmdbFile(path, "newest", () => undefined);
+  return fault !== undefined && isRelaxed(path)
+    ? checkLmdbFile(path, "synced", () => undefined)
+    : fault;
+}
+
+function readRecords(environment: Environment): LoadedLedger {
+  const reading = new Reading();
+  for (const { key, value } of environment.getRange()) reading.visit(key, value);
+  return reading.result();
+}
+
+/** Whatever can still be read of a file whose pages are damaged. */
+function salvage(path: string, fault: string): LoadedLedger {
+  const reading = new Reading();
+  reading.faults.push(fault);
+  checkLmdbFile(path, "newest", (key, value) => reading.visit(key, value));
+  return reading.result();
+}
+
+class Reading {
+  readonly faults: string[] = [];
+  private readonly records: LedgerRecord[] = [];
+  private begun: { readonly detail: string; readonly aside: string } | undefined;
+
+  visit(key: Buffer, value: Buffer): void {
+    if (key.equals(BEGUN_KEY)) {
+      this.begun = readBegun(value);
+      return;
+    }
+    const decoded = decodeRecord(key.toString(), value);
+    if ("record" in decoded) this.records.push(decoded.record);
+    else this.faults.push(`record ${JSON.stringify(key.toString())}: ${decoded.fault}`);
+  }
+
+  result(): LoadedLedger {
+    const { records, faults, begun } = this;
+    if (faults.length > 0) return { condition: "damaged", records, detail: tell(faults) };
+    if (begun !== undefined) return { condition: "damaged", records, ...begun };
+    return { condition: records.length === 0 ? "missing" : "sound", records };
+  }
+}
+
+function tell(faults: readonly string[]): string {
+  const told = faults.slice(0, MAX_FAULTS_TOLD).join("; ");
+  return faults.length > MAX_FAULTS_TOLD
+    ? `${told}; and ${faults.length - MAX_FAULTS_TOLD} more`
+    : told;
+}
+
+function readBegun(value: Buffer): { readonly detail: string; readonly aside: string } {
+  const [aside = "", detail = ""] = value.toString().split("\n");
+  return { detail, aside };
+}
+
+export function makeFolder(path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  // Not recursive: Node calls a read-only file system "no such file" when it may make parents.
+  if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
+  syncFolder(dirname(path));
+}
+
+/** Renames the damaged ledger; a second damage within one second gets a number behind the time. */
+function putAside(path: string): string {
+  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
+  let aside = `${path}.damaged-${time}`;
+  for (let number = 2; existsSync(aside); number++) aside = `${path}.damaged-${time}-${number}`;
+  renameSync(path, aside);
+  syncFolder(dirname(path));
+  return aside;
+}
