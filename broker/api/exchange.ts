@@ -64,6 +64,14 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
   response.end(text);
 }
 
+/** Sends and waits until the kernel has all of it, or the client is gone. */
+export async function sendWhole(response: ServerResponse, body: unknown): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  response.once("finish", resolve).once("close", resolve);
+  sendJson(response, 200, body);
+  await promise;
+}
+
 export function sendText(
   response: ServerResponse,
   status: number,

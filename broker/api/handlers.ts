@@ -13,8 +13,11 @@ import type {
 
 /** A method may throw a BrokerError, which is answered with the status of its code. */
 export interface ApiHandlers {
-  /** `body` is the parsed JSON as it came: the CNI side judges it and answers with a CNI error where it is wrong. */
-  cni(body: unknown): Promise<CniAnswer>;
+  /**
+   * `body` is the parsed JSON as it came: the CNI side judges it and answers with a CNI error where it is wrong. `send`
+   * is called at most once and resolves when the answer was handed to the kernel or the client is gone.
+   */
+  cni(body: unknown, send: (answer: CniAnswer) => Promise<void>): Promise<void>;
   /** Resolves when the delivery is durable. */
   cniConfirm(token: string): Promise<void>;
   status(): StatusAnswer | Promise<StatusAnswer>;

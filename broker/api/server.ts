@@ -6,7 +6,15 @@ import { type Ip, parseIp } from "#core/address.ts";
 import { BrokerError, toBrokerError } from "#core/errors.ts";
 import { MAX_BODY_BYTES, confirmRequest } from "./contract.ts";
 import { type EventStreams, createEventStreams } from "./event-stream.ts";
-import { bodyTooLarge, readJson, sendError, sendJson, sendList, sendText } from "./exchange.ts";
+import {
+  bodyTooLarge,
+  readJson,
+  sendError,
+  sendJson,
+  sendList,
+  sendText,
+  sendWhole,
+} from "./exchange.ts";
 import type { ApiHandlers } from "./handlers.ts";
 import { type RouteMatch, findRoute, routes } from "./routes.ts";
 import { listenOnSocket } from "./socket-file.ts";
@@ -102,7 +110,7 @@ async function answer(
 ): Promise<void> {
   switch (match.name) {
     case "cni":
-      return sendJson(response, 200, await handlers.cni(await readJson(request)));
+      return handlers.cni(await readJson(request), (reply) => sendWhole(response, reply));
     case "cniConfirm":
       await handlers.cniConfirm(confirmToken(await readJson(request)));
       response.writeHead(204).end();

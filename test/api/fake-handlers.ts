@@ -93,9 +93,9 @@ export function fakeHandlers(leases: Iterable<LeaseAnswer> = [lease, guest]) {
   const listeners = new Set<(event: RecordedEvent) => void>();
   const recent: RecordedEvent[] = [{ at: SINCE, event: "lease.bound", ip: lease.ip }];
   const handlers: ApiHandlers = {
-    cni: async (body) => {
+    cni: async (body, send) => {
       calls.push(body);
-      return { exitCode: 0, stdout: JSON.stringify(body), confirm: "token-1" };
+      await send({ exitCode: 0, stdout: JSON.stringify(body), confirm: "token-1" });
     },
     cniConfirm: async (token) => {
       confirmed.push(token);
