@@ -54,10 +54,11 @@ function boottime(): string {
   return (both ? monotonic : monotonic + suspended).toString();
 }
 
-/** A second description of the pipe or file, which does not block; sockets have none and count as empty. */
+/** A file never waits. A pipe gets a second description, which does not block; sockets have none and count as empty. */
 function readAvailable(into: Uint8Array): number | undefined {
   let descriptor: number | undefined;
   try {
+    if (fs.fstatSync(0).isFile()) return fs.readSync(0, into);
     descriptor = fs.openSync("/proc/self/fd/0", fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
     return fs.readSync(descriptor, into);
   } catch {
