@@ -1,0 +1,30 @@
+// What the DHCP server needs of the bridge: datagrams in, replies out.
+
+import type { Ip } from "#core/address.ts";
+
+/** Where a reply goes (RFC 2131 4.1). Its source is the server's address and port 67, always. */
+export type Destination =
+  /** To port 68 of this address, in a frame to the reply's own chaddr: no neighbour is asked and no port flooded. */
+  | { readonly kind: "guest"; readonly ip: Ip }
+  /** To port 68 of every station on the bridge. */
+  | { readonly kind: "everyone" }
+  /** To port 67 of the relay. */
+  | { readonly kind: "relay"; readonly ip: Ip };
+
+export interface SocketCounters {
+  readonly sent: number;
+  /** Replies that the kernel did not take; the guest asks again. */
+  readonly unsent: number;
+  readonly reopened: number;
+}
+
+/** Port 67 of one bridge. The datagrams that arrive passed the kernel's filter: own MAC, no relay unless allowed. */
+export interface DhcpSocket extends AsyncDisposable {
+  /** Hands every datagram and its source address to the handler, which must not throw; a later handler takes over. */
+  receive(handler: (datagram: Uint8Array, source: Ip) => void): void;
+  /** Queues a reply; it leaves at the end of this turn of the event loop. */
+  send(reply: Uint8Array, destination: Destination): void;
+  /** Binds to the bridge of that name anew: a socket stays with a device that is gone. Throws when there is no bridge. */
+  reopen(): Promise<void>;
+  counters(): SocketCounters;
+}
