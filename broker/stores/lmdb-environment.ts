@@ -16,31 +16,37 @@ const RELAXED_MARK = "relaxed";
 
 export const isRelaxed = (path: string): boolean => existsSync(join(path, RELAXED_MARK));
 
-/**
- * Opens the environment in an existing folder. After a power loss in relaxed mode only the synced snapshot can be
- * trusted; LMDB chooses it when it is opened with overlapping syncs, so a relaxed ledger is opened that way first.
- */
-export async function openEnvironment(path: string, durability: Durability): Promise<Environment> {
-  const mark = join(path, RELAXED_MARK);
-  if (durability === "relaxed" && !existsSync(mark)) {
-    writeFileSync(mark, "", { mode: 0o600, flush: true });
-    syncFolder(path);
-  }
-  if (durability === "sync" && existsSync(mark)) {
-    const relaxed = openWith(path, true);
-    const key = Buffer.from("synced");
-    using room = openRoom(path, relaxed);
-    room.reserve(2, key.length);
-    // A synchronous transaction that changes something leaves the chosen snapshot as the newest one, on disk.
-    relaxed.transactionSync(() => {
-      relaxed.putSync(key, Buffer.from("1"));
-      relaxed.removeSync(key);
-    });
-    await relaxed.close();
-    rmSync(mark);
+/** Address space, not memory: the map never has to grow, and old maps never linger beside new ones. */
+const MAP_BYTES = 1_024 * 1_024 * 1_024;
+
+/** Opens the environment in an existing folder; one that was relaxed must be settled before it is opened as `sync`. */
+export function openEnvironment(path: string, durability: Durability): Environment {
+  if (durability === "relaxed" && !isRelaxed(path)) {
+    writeFileSync(join(path, RELAXED_MARK), "", { mode: 0o600, flush: true });
     syncFolder(path);
   }
   return openWith(path, durability === "relaxed");
+}
+
+/**
+ * After a power loss in relaxed mode only the synced snapshot can be trusted; LMDB takes it when it is opened with
+ * overlapping syncs and another boot wrote the newest one. A synchronous transaction with a change in it then leaves the
+ * snapshot that was taken as the newest one, on disk.
+ */
+export async function settleRelaxed(path: string): Promise<void> {
+  const environment = openWith(path, true);
+  const key = Buffer.from("settled");
+  {
+    using room = openRoom(path, environment);
+    room.reserve(2, key.length);
+    environment.transactionSync(() => {
+      environment.putSync(key, Buffer.from("1"));
+      environment.removeSync(key);
+    });
+  }
+  await environment.close();
+  rmSync(join(path, RELAXED_MARK));
+  syncFolder(path);
 }
 
 function openWith(path: string, overlappingSync: boolean): Environment {
@@ -48,6 +54,7 @@ function openWith(path: string, overlappingSync: boolean): Environment {
     path,
     noSubdir: false,
     maxDbs: 1,
+    mapSize: MAP_BYTES,
     encoding: "binary",
     keyEncoding: "binary",
     // Each commit is a batch of its own; batching by event turn would make promises that nobody can see reject.

@@ -19,7 +19,7 @@ const NODE_HEADER = 8;
 const MAX_DEPTH = 32;
 const PAGE_SIZES: readonly number[] = [4_096, 8_192, 16_384, 32_768];
 
-/** Called for every readable entry of the ledger's tree, in no order that counts. The bytes are the callee's own. */
+/** Called for every readable entry of the ledger's tree, in no order that counts. The bytes are whole pages' parts: keep copies. */
 export type VisitEntry = (key: Buffer, value: Buffer) => void;
 
 interface Tree {
@@ -146,7 +146,7 @@ function checkPage(walk: Walk, number: bigint, levels: number, visit: VisitEntry
         walk.faults.push(`page ${number}: value of node ${index} cannot be read`);
       else {
         entries++;
-        visit(Buffer.from(page.subarray(start + NODE_HEADER, keyEnd)), Buffer.from(value));
+        visit(page.subarray(start + NODE_HEADER, keyEnd), value);
       }
     }
   }
@@ -201,7 +201,8 @@ function isFilledWell(page: Buffer): boolean {
 }
 
 function readAt(descriptor: number, position: number, length: number): Buffer | undefined {
-  const bytes = Buffer.alloc(length);
+  // Every byte is filled before anybody sees it.
+  const bytes = Buffer.allocUnsafeSlow(length);
   let filled = 0;
   while (filled < length) {
     const count = readSync(descriptor, bytes, filled, length - filled, position + filled);

@@ -5,12 +5,7 @@ import { dirname, join } from "node:path";
 import type { LoadedLedger } from "#core/ports.ts";
 import type { LedgerRecord } from "#core/record.ts";
 import { syncFolder } from "./folder.ts";
-import {
-  type Durability,
-  type Environment,
-  isRelaxed,
-  openEnvironment,
-} from "./lmdb-environment.ts";
+import { isRelaxed, settleRelaxed } from "./lmdb-environment.ts";
 import { checkLmdbFile } from "./lmdb-file.ts";
 import { decodeRecord } from "./record.ts";
 
@@ -22,46 +17,32 @@ export const BEGUN_KEY = Buffer.from("begun");
 export const formatBegun = ({ aside = "", detail = "" }: LoadedLedger): Buffer =>
   Buffer.from(`${aside}\n${detail}`);
 
-/** What is in the folder: with its environment when it is sound (or empty), without one when it has been put aside. */
-export async function readExisting(
-  path: string,
-  durability: Durability,
-): Promise<{ ledger: LoadedLedger; environment?: Environment } | undefined> {
+/**
+ * What the ledger at `path` holds; `undefined` when there is none. A damaged one is put aside, so that nothing is left at
+ * `path`. Reads the file itself, in the pass that checks it: LMDB's map stays out of memory.
+ */
+export async function readExisting(path: string): Promise<LoadedLedger | undefined> {
   if (!statSync(path).isDirectory()) {
     const detail = "a file where the ledger's folder belongs";
-    return { ledger: { condition: "damaged", records: [], detail, aside: putAside(path) } };
+    return { condition: "damaged", records: [], detail, aside: putAside(path) };
   }
   if (!existsSync(join(path, "data.mdb"))) return undefined;
-  const fault = checkFile(path);
-  if (fault !== undefined) return { ledger: { ...salvage(path, fault), aside: putAside(path) } };
-  const environment = await openEnvironment(path, durability);
-  const ledger = readRecords(environment);
+  if (isRelaxed(path) && canBeSettled(path)) await settleRelaxed(path);
+  const reading = new Reading();
+  const fault = checkLmdbFile(path, "newest", (key, value) => reading.visit(key, value));
+  if (fault !== undefined) reading.faults.unshift(fault);
+  const ledger = reading.result();
   // A ledger that says of itself that it was begun anew is sound in every byte; only new faults put it aside.
-  if (ledger.condition !== "damaged" || ledger.aside !== undefined) return { ledger, environment };
-  await environment.close();
-  return { ledger: { ...ledger, aside: putAside(path) } };
+  return ledger.condition === "damaged" && ledger.aside === undefined
+    ? { ...ledger, aside: putAside(path) }
+    : ledger;
 }
 
 /** In relaxed mode a power loss may leave the newest snapshot torn; the synced one is whole then, and LMDB takes it. */
-function checkFile(path: string): string | undefined {
-  const fault = checkLmdbFile(path, "newest", () => undefined);
-  return fault !== undefined && isRelaxed(path)
-    ? checkLmdbFile(path, "synced", () => undefined)
-    : fault;
-}
-
-function readRecords(environment: Environment): LoadedLedger {
-  const reading = new Reading();
-  for (const { key, value } of environment.getRange()) reading.visit(key, value);
-  return reading.result();
-}
-
-/** Whatever can still be read of a file whose pages are damaged. */
-function salvage(path: string, fault: string): LoadedLedger {
-  const reading = new Reading();
-  reading.faults.push(fault);
-  checkLmdbFile(path, "newest", (key, value) => reading.visit(key, value));
-  return reading.result();
+function canBeSettled(path: string): boolean {
+  const sound = (snapshot: "newest" | "synced"): boolean =>
+    checkLmdbFile(path, snapshot, () => undefined) === undefined;
+  return sound("newest") || sound("synced");
 }
 
 class Reading {

@@ -24,13 +24,13 @@ const CLOSE_LIMIT_MS = 5_000;
  */
 export async function openLmdb({ path, durability }: LmdbOptions): Promise<LedgerStore> {
   try {
-    const found = existsSync(path) ? await readExisting(path, durability) : undefined;
-    const ledger = found?.ledger ?? { condition: "missing", records: [] };
-    if (found?.environment === undefined) makeFolder(path);
-    const environment = found?.environment ?? (await openEnvironment(path, durability));
+    const found = existsSync(path) ? await readExisting(path) : undefined;
+    const ledger = found ?? { condition: "missing", records: [] };
+    const anew = !existsSync(path);
+    if (anew) makeFolder(path);
+    const environment = openEnvironment(path, durability);
     const writer = openWriter(path, environment);
-    if (found !== undefined && found.environment === undefined)
-      await beginAnew(writer, path, ledger);
+    if (anew && ledger.condition === "damaged") await beginAnew(writer, path, ledger);
     return ledgerStore(environment, writer, path, ledger);
   } catch (error) {
     throw openFault(error, path);

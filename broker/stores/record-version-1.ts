@@ -139,8 +139,13 @@ function readOwnerKey(value: unknown): OwnerKey {
 }
 
 function object(value: unknown): Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Malformed();
-  return Object.fromEntries(Object.entries(value));
+  if (!isFields(value)) throw new Malformed();
+  return value;
+}
+
+/** What JSON gives for an object; its fields are checked one by one when they are read. */
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function text(value: unknown): string {

@@ -6,6 +6,8 @@ import { readRecordVersion1 } from "./record-version-1.ts";
 /** The version that {@link encodeRecord} writes. */
 export const RECORD_VERSION = 1;
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 /** One reader for each version that was ever written; a reader answers with today's record, `undefined` when it is not one. */
 const readers: ReadonlyMap<unknown, (value: unknown) => LedgerRecord | undefined> = new Map([
   [1, readRecordVersion1],
@@ -38,7 +40,7 @@ export function decodeRecord(key: string, bytes: Uint8Array): DecodedRecord {
 
 function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return JSON.parse(utf8.decode(bytes));
   } catch {
     // Text that cannot be read is a fault of its record, told by the caller; there is nothing more to know about it.
     return undefined;
