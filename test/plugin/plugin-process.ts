@@ -42,8 +42,12 @@ export const DEL_ENV = { ...ADD_ENV, CNI_COMMAND: "DEL" };
 
 /** Resolves when the process has ended; its environment holds nothing but what the call gives. */
 export function runPlugin(executable: string, call: Call): Promise<Finished> {
-  const [command = executable, ...args] = [...(call.under ?? []), executable];
-  const child = spawn(command, args, { env: call.env, cwd: call.cwd ?? "/" });
+  const [wrapper, ...wrapped] = call.under ?? [];
+  const child = spawn(
+    wrapper ?? executable,
+    wrapper === undefined ? [] : [...wrapped, executable],
+    { env: call.env, cwd: call.cwd ?? "/" },
+  );
   const output: Buffer[] = [];
   const errors: Buffer[] = [];
   if (call.deaf === true) child.stdout.destroy();
