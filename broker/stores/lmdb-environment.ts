@@ -6,7 +6,7 @@ import { type RootDatabase, open } from "lmdb";
 import { syncFolder } from "./folder.ts";
 import { openRoom } from "./room.ts";
 
-/** `sync`: a commit ends when it is on disk. `relaxed`: when it is written; the sync follows at once. */
+/** `sync`: a commit ends when it is on disk. `relaxed`: when it is written, at the latest with its sync, which follows at once. */
 export type Durability = "sync" | "relaxed";
 /** Keys and values as bytes. */
 export type Environment = RootDatabase<Buffer, Buffer>;
