@@ -1,0 +1,34 @@
+// What the kernel said to a netlink request, as an error that names the errno.
+
+import { getSystemErrorName } from "node:util";
+
+/** `errno` is positive as in errno.h; `code` its name, for example `ENODEV`. */
+export class NetlinkError extends Error {
+  readonly errno: number;
+  readonly code: string;
+
+  constructor(errno: number, what: string) {
+    const code = errnoName(errno);
+    super(`${what}: the kernel answered ${code}`);
+    this.name = "NetlinkError";
+    this.errno = errno;
+    this.code = code;
+  }
+}
+
+/** Errno values that callers tell apart (include/uapi/asm-generic/errno-base.h, errno.h). */
+export const errno = {
+  notFound: 2,
+  noProcess: 3,
+  exists: 17,
+  noDevice: 19,
+  noAddress: 99,
+} as const;
+
+function errnoName(number: number): string {
+  try {
+    return getSystemErrorName(-number);
+  } catch {
+    return `errno ${number}`;
+  }
+}

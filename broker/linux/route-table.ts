@@ -1,0 +1,106 @@
+// The kernel's main routing table behind the core's RouteTable port.
+
+import type { RouteChange } from "#core/effects.ts";
+import { BrokerError } from "#core/errors.ts";
+import type { HostRoute, RouteTable } from "#core/ports.ts";
+import { interfaceIndex } from "./libc.ts";
+import { messageType } from "./netlink-codec.ts";
+import { NetlinkError, errno } from "./netlink-error.ts";
+import type { Netlink, NetlinkRequest } from "./netlink.ts";
+import {
+  addNeighbour,
+  addRoute,
+  deleteNeighbour,
+  deleteRoute,
+  everyNeighbour,
+  everyRoute,
+  isHostRoute,
+  neighbourState,
+  readNeighbour,
+  readRoute,
+} from "./route-codec.ts";
+
+export interface RouteTableOptions {
+  readonly netlink: Netlink;
+  /** Name of the bridge; it may be made, deleted and made anew while the table is open. */
+  readonly bridge: string;
+}
+
+/**
+ * Each change is two requests: the route, and the neighbour beside it (removed where an added route has no MAC, so that
+ * the last holder's never stays). Without the bridge nothing of ours stands: adding fails with `route-failed`, deleting
+ * succeeds.
+ */
+export function openRouteTable({ netlink, bridge }: RouteTableOptions): RouteTable {
+  return {
+    async list() {
+      const link = interfaceIndex(bridge);
+      return link === undefined ? [] : listHostRoutes(netlink, link);
+    },
+    async apply(changes) {
+      const link = interfaceIndex(bridge);
+      if (link === undefined) return changes.map((change) => withoutBridge(change, bridge));
+      const answers = await netlink.request(changes.flatMap((change) => requestsFor(change, link)));
+      return changes.map((change, index) => {
+        const route = outcome(change, answers[index * 2], false);
+        return route ?? outcome(change, answers[index * 2 + 1], true);
+      });
+    },
+  };
+}
+
+async function listHostRoutes(netlink: Netlink, link: number): Promise<readonly HostRoute[]> {
+  const routes = await netlink.dump(messageType.getRoute, everyRoute(), (message) => {
+    const route = readRoute(message);
+    return route !== undefined && isHostRoute(route, link) ? route.ip : undefined;
+  });
+  const neighbours = await netlink.dump(messageType.getNeighbour, everyNeighbour(), (message) => {
+    const entry = readNeighbour(message);
+    return entry?.link === link && (entry.state & neighbourState.permanent) !== 0
+      ? entry
+      : undefined;
+  });
+  const macs = new Map(neighbours.map(({ ip, mac }) => [ip, mac]));
+  return routes.map((ip) => {
+    const mac = macs.get(ip);
+    return mac === undefined ? { ip } : { ip, mac };
+  });
+}
+
+function requestsFor(change: RouteChange, link: number): readonly [NetlinkRequest, NetlinkRequest] {
+  const { ip } = change;
+  if (change.op === "delete") return [deleteRoute(ip, link), deleteNeighbour(ip, link)];
+  const neighbour =
+    change.mac === undefined ? deleteNeighbour(ip, link) : addNeighbour(ip, change.mac, link);
+  return [addRoute(ip, link), neighbour];
+}
+
+/** What is gone already is no error when it was to be deleted, nor is a neighbour that never was. */
+function outcome(
+  change: RouteChange,
+  error: Error | undefined,
+  neighbour: boolean,
+): Error | undefined {
+  if (error === undefined) return undefined;
+  const deleting = change.op === "delete" || (neighbour && change.mac === undefined);
+  const gone = error instanceof NetlinkError && GONE.has(error.errno);
+  if (deleting && gone) return undefined;
+  return new BrokerError("route-failed", error.message, {
+    cause: error,
+    hint: "check that the bridge exists and is up: ip -d link show",
+  });
+}
+
+/** No such entry, no such route, no such device: the bridge went between the look-up and the request. */
+const GONE: ReadonlySet<number> = new Set([errno.notFound, errno.noProcess, errno.noDevice]);
+
+const withoutBridge = (change: RouteChange, bridge: string): BrokerError | undefined =>
+  change.op === "delete"
+    ? undefined
+    : new BrokerError(
+        "route-failed",
+        `cannot route ${change.ip}: there is no interface ${bridge}`,
+        {
+          hint: "the broker makes its bridge again within seconds; try again",
+        },
+      );
