@@ -1,16 +1,13 @@
 // A real containerd with folders, socket and CNI folders of its own, whose containers join the network of one namespace.
-import { access, mkdir, readdir, readFile, rmdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildImage, IMAGE_NAME } from "#test/containerd/image.ts";
+import { linkStockPlugins } from "#test/containerd/stock-plugins.ts";
 import type { NetworkNamespace } from "#test/netns/namespaces.ts";
 import { attempt, run, start, type Output, type Running } from "#test/netns/process.ts";
 import { waitFor } from "#test/netns/wait-for.ts";
 
 const SANDBOX_SCRIPT = join(import.meta.dirname, "sandbox.sh");
-/** Where distributions put the stock plugins; the first that exists is used. */
-const STOCK_PLUGIN_FOLDERS = ["/usr/lib/cni", "/opt/cni/bin"];
-/** The stock plugins that conflists of tests name. */
-const STOCK_PLUGINS = ["bridge", "host-local", "loopback", "portmap", "tuning"];
 const CGROUP_FOLDER = "/sys/fs/cgroup";
 /** Copies, not overlays, which do not lie on top of each other everywhere; the image is small. */
 const SNAPSHOTS = ["--snapshotter", "native"];
@@ -164,27 +161,6 @@ async function prepare(setting: ContainerdSetting, folder: string, socket: strin
     `address = ${JSON.stringify(socket)}`,
   ];
   await writeFile(join(folder, "config.toml"), `${lines.join("\n")}\n`);
-}
-
-/** Links the distribution's plugins into a plugin folder where it has none of that name. */
-export async function linkStockPlugins(plugins: string): Promise<void> {
-  const stock = await firstFolder();
-  const present = await readdir(plugins);
-  for (const name of STOCK_PLUGINS.filter((plugin) => !present.includes(plugin))) {
-    await symlink(join(stock, name), join(plugins, name));
-  }
-}
-
-async function firstFolder(): Promise<string> {
-  for (const folder of STOCK_PLUGIN_FOLDERS) {
-    try {
-      await access(join(folder, "bridge"));
-      return folder;
-    } catch {
-      // The next distribution's folder is tried; none at all is an error below.
-    }
-  }
-  throw new Error(`no stock plugins in ${STOCK_PLUGIN_FOLDERS.join(" or ")}: run make setup`);
 }
 
 /** Ends the shims of this containerd, known by its socket: they outlive it by design. */

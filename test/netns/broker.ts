@@ -58,23 +58,32 @@ export function brokerPaths(folder: string): BrokerPaths {
   };
 }
 
-/** The flags that keep every command of one node within its own folder. */
-export function nodeFlags(setting: Pick<BrokerSetting, "folder" | "bridge">): string[] {
+/** The settings that keep every command of one node within its own folder, as environment variables. */
+export function nodeEnvironment(
+  setting: Pick<BrokerSetting, "folder" | "bridge">,
+): Record<string, string> {
   const paths = brokerPaths(setting.folder);
-  const values = {
-    "state-dir": paths.state,
-    socket: paths.socket,
-    bridge: setting.bridge ?? "cni0",
-    "cni-conf-dir": paths.conflists,
-    "cni-bin-dir": paths.plugins,
+  return {
+    COCOON_NET_STATE_DIR: paths.state,
+    COCOON_NET_SOCKET: paths.socket,
+    COCOON_NET_BRIDGE: setting.bridge ?? "cni0",
+    COCOON_NET_CNI_CONF_DIR: paths.conflists,
+    COCOON_NET_CNI_BIN_DIR: paths.plugins,
   };
-  return Object.entries(values).flatMap(([flag, value]) => [`--${flag}`, value]);
+}
+
+/** The same for `daemon`, as flags. */
+function daemonFlags(setting: BrokerSetting): string[] {
+  return Object.entries(nodeEnvironment(setting)).flatMap(([variable, value]) => [
+    `--${variable.replace("COCOON_NET_", "").toLowerCase().replaceAll("_", "-")}`,
+    value,
+  ]);
 }
 
 /** Starts `cocoon-net daemon` and waits until it serves; disposing kills it. */
 export async function startBroker(setting: BrokerSetting): Promise<BrokerProcess> {
   const paths = brokerPaths(setting.folder);
-  const flags = [...nodeFlags(setting), "--metrics-addr", "", ...(setting.flags ?? [])];
+  const flags = [...daemonFlags(setting), "--metrics-addr", "", ...(setting.flags ?? [])];
   const runs: Running[] = [];
   const current = (): Running => {
     const process = runs.at(-1);
