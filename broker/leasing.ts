@@ -14,6 +14,8 @@ import type { Cause, Effects } from "./effects.ts";
 const MAX_WAITING = 8_192;
 /** Commands that share one commit: bounds the burst of replies behind it. */
 const MAX_GROUP = 256;
+/** A group that takes longer than this is stuck: systemd is no longer told that the broker is alive. Milliseconds. */
+const STUCK_AFTER = 40_000;
 
 type Decide<Outcome> = (ledger: Ledger, moment: Moment) => Decision<Outcome>;
 
@@ -46,11 +48,17 @@ export class Leasing {
   #queue: Waiting[] = [];
   #running = false;
   #storedSequence: number;
+  #groupBegun: number | undefined;
 
   constructor(options: LeasingOptions) {
     this.ledger = options.ledger;
     this.#options = options;
     this.#storedSequence = Number(options.ledger.meta("sequence") ?? 0);
+  }
+
+  /** False while one group has been on its way for longer than a disk or kernel should take. */
+  healthy(): boolean {
+    return this.#groupBegun === undefined || performance.now() - this.#groupBegun < STUCK_AFTER;
   }
 
   moment(): Moment {
@@ -80,7 +88,11 @@ export class Leasing {
   }
 
   async #drain(): Promise<void> {
-    while (this.#queue.length > 0) await this.#group(this.#queue.splice(0, MAX_GROUP));
+    while (this.#queue.length > 0) {
+      this.#groupBegun = performance.now();
+      await this.#group(this.#queue.splice(0, MAX_GROUP));
+    }
+    this.#groupBegun = undefined;
     this.#running = false;
   }
 

@@ -44,8 +44,8 @@ export const effectsOf: Readonly<Record<Verb, readonly EffectKind[]>> = {
   INFORM: ["reply"],
   FORGET: ["persist", "route", "reply", "mirror"],
   SWEEP: ["persist", "route", "mirror"],
-  IMPORT: ["persist", "route", "mirror"],
-  RECOVER: ["persist", "route", "mirror"],
+  IMPORT: ["persist", "mirror"],
+  RECOVER: ["persist", "mirror"],
 };
 
 /** A host route (/32 or /128) to our bridge, with a permanent neighbour where the MAC is known. */

@@ -1,4 +1,5 @@
-// What the ledger did not write itself: leases that the Go version gave while it ran, and addresses found in use.
+// What the ledger did not write itself: leases that the Go version gave while it ran, and addresses found in use. Both are
+// taken in before the node is set up, so no routes are asked for here: the resync that follows the set-up makes them.
 
 import type { Ip, Mac } from "./address.ts";
 import type { Moment } from "./attach.ts";
@@ -69,7 +70,6 @@ function importEntry(
     // A container's entry without a record: whether it still lives is for the evidence scan to say.
     if (entry.expiry <= moment.now || entry.expiry >= FAR_EXPIRY) return "known";
     draft.put(guestLease(ledger, pool, entry, moment));
-    if (pool.routed) draft.route(entry.ip, entry.mac);
     return "imported";
   }
   if (lease.state === "quarantined" || lease.owner?.kind === "container") {
@@ -89,7 +89,6 @@ function importEntry(
     until: moment.now + QUARANTINE_TIME,
     routed: false,
   });
-  draft.routes.push({ op: "delete", ip: entry.ip });
   draft.events.push({ event: "lease.quarantined", ip: entry.ip, reason: "import" });
   return `${entry.ip} is listed for ${entry.mac} but our record says otherwise; quarantined`;
 }
@@ -160,7 +159,6 @@ export function decideRecover(
       routed: pool.routed,
       ...(mac === undefined ? {} : { mac }),
     });
-    if (pool.routed) draft.route(ip, mac);
     draft.events.push({ event: "lease.found", ip, evidence });
   }
   return draft.decision({ found: [...found] });

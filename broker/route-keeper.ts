@@ -1,0 +1,50 @@
+// Task: host routes follow the ledger, at start, after any loss, and once an hour in any case.
+
+import type { Ledger } from "#core/ledger.ts";
+import type { RouteTable } from "#core/ports.ts";
+import { type ResyncOutcome, resyncRoutes } from "./resync.ts";
+import { type Task, pause } from "./task.ts";
+
+/** A full look without any sign of a loss, in milliseconds. */
+const PERIOD = 3_600_000;
+/** Losses within this time share one resync, in milliseconds. */
+const DEBOUNCE = 200;
+/** After a resync that failed, in milliseconds. */
+const RETRY = 5_000;
+
+export interface RouteKeeper extends Task {
+  /** Something was lost or made anew: look soon. */
+  touch(): void;
+}
+
+export interface RouteKeeperOptions {
+  readonly ledger: Ledger;
+  readonly routes: RouteTable;
+  readonly resynced: (outcome: ResyncOutcome) => void;
+  readonly trouble: (what: string, error: Error) => void;
+}
+
+export function createRouteKeeper(options: RouteKeeperOptions): RouteKeeper {
+  const { ledger, routes, resynced, trouble } = options;
+  let early = new AbortController();
+  return {
+    name: "routes",
+    touch: () => early.abort(),
+    async run(signal) {
+      while (!signal.aborted) {
+        early = new AbortController();
+        let wait = PERIOD;
+        try {
+          const outcome = await resyncRoutes(ledger, routes);
+          resynced(outcome);
+          if (outcome.failed > 0) wait = RETRY;
+        } catch (thrown) {
+          trouble("route resync", thrown instanceof Error ? thrown : new Error(String(thrown)));
+          wait = RETRY;
+        }
+        await pause(wait, AbortSignal.any([signal, early.signal]));
+        await pause(DEBOUNCE, signal);
+      }
+    },
+  };
+}
