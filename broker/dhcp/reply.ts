@@ -34,7 +34,9 @@ export type DhcpReply = ReplyHead &
 export const UNSPECIFIED: Ip = ipv4FromUint(0);
 const NO_BYTES = new Uint8Array(0);
 
-/** What a client cannot do without, whatever the size limit; the relay's information goes only when nothing else can. */
+const RELAY_INFORMATION = options.relayAgentInformation.code;
+
+/** What a client cannot do without, whatever the size limit. */
 const indispensable = new Set<number>([
   options.subnetMask.code,
   options.routers.code,
@@ -45,7 +47,7 @@ const indispensable = new Set<number>([
   options.rebindingTime.code,
   options.clientIdentifier.code,
   options.rapidCommit.code,
-  options.relayAgentInformation.code,
+  RELAY_INFORMATION,
 ]);
 
 const typeFields: Readonly<Record<DhcpReply["type"], OptionField>> = {
@@ -90,18 +92,13 @@ function fitting(
   limit: number,
 ): readonly OptionField[] | undefined {
   if (messageSize(fields) <= limit) return fields;
-  const kept = [...fields];
-  const leaveOut = (dispensable: (field: OptionField) => boolean): boolean => {
-    const last = kept.findLastIndex(dispensable);
-    if (last >= 0) kept.splice(last, 1);
-    return last >= 0;
-  };
+  const least = fields.filter(({ code }) => indispensable.has(code));
+  // RFC 3046 2.2: a reply without room for the relay's information goes without it.
+  const kept = messageSize(least) <= limit ? [...fields] : fields.filter(({ code }) => code !== RELAY_INFORMATION);
   while (messageSize(kept) > limit) {
-    const left =
-      leaveOut(({ code }) => !indispensable.has(code)) ||
-      // RFC 3046 2.2: a reply without room for the information goes without it.
-      leaveOut(({ code }) => code === options.relayAgentInformation.code);
-    if (!left) return undefined;
+    const last = kept.findLastIndex(({ code }) => !indispensable.has(code));
+    if (last < 0) return undefined;
+    kept.splice(last, 1);
   }
   return kept;
 }
