@@ -1,7 +1,7 @@
 // Settings from flags, environment, file and defaults, merged once; the only reader of the process's environment.
 
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { env } from "node:process";
 import * as z from "zod/mini";
 import { BrokerError } from "#core/errors.ts";
@@ -79,6 +79,10 @@ export function notifyEnvironment(
     ? { socket, watchdogMicroseconds: microseconds }
     : { socket };
 }
+
+/** Folders in which commands are looked for. */
+export const searchPath = (): readonly string[] =>
+  (env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
 
 /** Whether colours are unwanted (https://no-color.org). */
 export const colourUnwanted = (): boolean =>

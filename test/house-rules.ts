@@ -60,6 +60,11 @@ const rooms: readonly {
     because: "the composition root",
   },
   {
+    room: "broker/operations.ts",
+    may: ["#core/", "#broker/", "#provision/"],
+    because: "it composes what a command does while no broker runs",
+  },
+  {
     room: "broker/",
     may: [
       "#core/",

@@ -1,0 +1,44 @@
+// cocoon-net doctor: everything that would stop it, each with its remedy.
+
+import { Command } from "commander";
+import type { Context } from "#cli/context.ts";
+import { type Finding, diagnose } from "#cli/diagnosis.ts";
+import { EXIT_OK, EXIT_PROBLEMS } from "#cli/exit-codes.ts";
+import { gatherFacts } from "#cli/machine.ts";
+import { formatOf, outputOption, render } from "#cli/output.ts";
+import { addSettings } from "#cli/setting-options.ts";
+import type { Terminal, Tone } from "#cli/terminal.ts";
+
+const tones: Readonly<Record<Finding["state"], Tone>> = {
+  ok: "green",
+  warning: "yellow",
+  problem: "red",
+};
+
+export function doctorCommand(context: Context): Command {
+  const command = new Command("doctor")
+    .description("look for everything that would stop cocoon-net on this node")
+    .addOption(outputOption());
+  addSettings(command, "doctor").addHelpText(
+    "after",
+    "\nExamples:\n  cocoon-net doctor\n  cocoon-net doctor --output json | jq '.[] | select(.state != \"ok\")'\n\nEnds with 7 when there is a problem; warnings alone end with 0.",
+  );
+  return command.action(async () => {
+    const config = context.config(command);
+    const facts = await context.terminal.progress("looking", () =>
+      gatherFacts(config, context.client(config), context.now()),
+    );
+    const findings = diagnose(facts, config);
+    context.terminal.out(
+      render(formatOf(command.opts()), findings, () =>
+        findings.map((finding) => line(finding, context.terminal)).join(""),
+      ),
+    );
+    context.exit(findings.some(({ state }) => state === "problem") ? EXIT_PROBLEMS : EXIT_OK);
+  });
+}
+
+function line({ check, state, detail, remedy }: Finding, terminal: Terminal): string {
+  const mark = terminal.colour(tones[state], state.padEnd(7));
+  return `${mark}  ${check}: ${detail}\n${remedy === "" ? "" : `         remedy: ${remedy}\n`}`;
+}

@@ -1,0 +1,37 @@
+// What provisioning would do, as data: printed by --dry-run, then made step by step.
+
+/** One change, in the words of a person who would make it by hand. */
+export interface Step {
+  readonly action: "write" | "keep" | "remove" | "make";
+  /** Path, link or other thing that the step is about. */
+  readonly target: string;
+  /** What it will be, or why it stays. */
+  readonly detail: string;
+}
+
+/** A file that should hold a text, against what it holds now. */
+export function planFile(
+  target: string,
+  wanted: string,
+  present: string | undefined,
+  detail: string,
+): Step {
+  if (present === wanted) return { action: "keep", target, detail: "already as wanted" };
+  return {
+    action: "write",
+    target,
+    detail: present === undefined ? detail : `${detail} (replaces what is there)`,
+  };
+}
+
+/** A file that should not be there, against whether it is. */
+export const planRemoval = (target: string, present: boolean, detail: string): Step =>
+  present
+    ? { action: "remove", target, detail }
+    : { action: "keep", target, detail: "already gone" };
+
+/** One step a line, its number first. */
+export const formatSteps = (steps: readonly Step[]): string =>
+  steps
+    .map((step, index) => `${index + 1}. ${step.action} ${step.target}: ${step.detail}\n`)
+    .join("");
