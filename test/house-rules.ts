@@ -32,7 +32,14 @@ const rooms: readonly {
   },
   {
     room: "broker/linux/",
-    may: ["#core/", "node:*", "koffi", "netlink"],
+    may: [
+      "#core/",
+      "#broker/dhcp/socket-port.ts",
+      "#broker/node/ports.ts",
+      "node:*",
+      "koffi",
+      "netlink/dist/raw.js",
+    ],
     because: "the kernel is behind ports",
   },
   {
