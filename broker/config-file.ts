@@ -41,7 +41,7 @@ function parseFile(path: string, text: string): Record<string, unknown> {
   let content: unknown;
   try {
     // Aliases can blow a small file up; settings need none.
-    content = parseYaml(text, { maxAliasCount: 0 });
+    content = parseYaml(text, { maxAliasCount: 0, logLevel: "error" });
   } catch (thrown) {
     const why = thrown instanceof Error ? (thrown.message.split("\n")[0] ?? "") : String(thrown);
     throw new BrokerError("invalid-config", `config file ${path} is not YAML: ${why}`, {

@@ -1,0 +1,117 @@
+// doctor's judgements: a sound machine, and each thing that can be wrong with its remedy.
+
+import { expect, test } from "vitest";
+import { ip } from "#core/address.ts";
+import { diagnose } from "#cli/diagnosis.ts";
+import { type MachineFacts, capabilitiesIn, listenersOn } from "#cli/machine.ts";
+import { parsePoolFile } from "#provision/pool-file.ts";
+
+const pool = parsePoolFile(
+  JSON.stringify({
+    platform: "local",
+    subnet: "10.88.100.0/24",
+    gateway: "10.88.100.1",
+    ips: ["10.88.100.2"],
+    updatedAt: "2026-11-21T04:00:00Z",
+  }),
+  "pool.json",
+);
+const config = {
+  stateDir: "/var/lib/cocoon/net",
+  socket: "/run/b.sock",
+  bridge: "cni0",
+  cniConfDir: "/etc/cni/net.d",
+  cniBinDir: "/opt/cni/bin",
+  poolFile: "/var/lib/cocoon/net/pool.json",
+};
+const sound: MachineFacts = {
+  capabilities: (1n << 41n) - 1n,
+  bridgeSupport: true,
+  ipForward: "1",
+  iptables: true,
+  bridgeAddresses: ["10.88.100.1"],
+  bridgePorts: ["veth1"],
+  dhcpListeners: 1,
+  plugins: [
+    { plugin: "bridge", versions: ["0.4.0", "1.0.0"] },
+    { plugin: "cocoon-ipam", versions: ["1.0.0", "1.1.0"] },
+  ],
+  networks: [{ fileName: "29-cocoon-net.conflist", network: "cocoon-net" }],
+  runtimes: ["containerd"],
+  state: { writable: true, freeBytes: 1e9 },
+  brokerState: "running",
+  now: Date.UTC(2026, 10, 21, 5),
+  pool,
+  addresses: [
+    { nic: "eth0", ip: "192.0.2.5" },
+    { nic: "cni0", ip: "10.88.100.1" },
+  ],
+};
+
+const wrong = (change: Partial<MachineFacts>) =>
+  diagnose({ ...sound, ...change }, config).filter(({ state }) => state !== "ok");
+
+test("a sound machine has no finding", () => {
+  expect(wrong({})).toEqual([]);
+});
+
+test.each<[string, Partial<MachineFacts>, string, string]>([
+  ["privileges", { capabilities: 1n << 10n }, "problem", "NET_ADMIN, NET_RAW"],
+  ["kernel", { bridgeSupport: false }, "warning", "bridge module"],
+  ["forwarding", { ipForward: "0" }, "warning", "is 0"],
+  ["firewall", { iptables: false }, "problem", "not installed"],
+  ["bridge cni0", { bridgeAddresses: ["10.244.0.1"] }, "problem", "10.244.0.1"],
+  ["bridge cni0", { bridgeAddresses: ["10.88.100.1", "10.244.0.1"] }, "problem", "10.244.0.1"],
+  ["bridge cni0", { bridgeAddresses: [], bridgePorts: ["veth9"] }, "problem", "veth9"],
+  ["dhcp port", { dhcpListeners: 1, brokerState: "absent" }, "problem", "port 67"],
+  [
+    "cni plugins",
+    { plugins: [{ plugin: "bridge", versions: [], fault: "it is not there" }] },
+    "problem",
+    "it is not there",
+  ],
+  [
+    "default network",
+    { networks: [{ fileName: "10-flannel.conflist", network: "flannel" }] },
+    "warning",
+    "flannel",
+  ],
+  ["default network", { networks: [] }, "warning", "/etc/cni/net.d"],
+  ["container runtime", { runtimes: [] }, "warning", "neither"],
+  ["state folder", { state: { writable: false, freeBytes: 1e9 } }, "problem", "cannot be written"],
+  ["state folder", { state: { writable: true, freeBytes: 1e6 } }, "problem", "0 MiB free"],
+  ["broker", { brokerState: "stale" }, "warning", "died"],
+  ["broker", { brokerState: "not-serving" }, "warning", "does not serve"],
+  ["clock", { now: 0 }, "problem", "1970"],
+  ["clock", { now: Date.UTC(2026, 9, 1) }, "warning", "future"],
+  ["pool", { pool: undefined }, "problem", "does not exist"],
+  ["pool", { pool: undefined, poolFault: "pool.json is broken" }, "problem", "pool.json is broken"],
+  [
+    "pool",
+    { pool: { ...pool, subnet: "10.99.0.0/24" } },
+    "problem",
+    "10.88.100.1 is not in 10.99.0.0/24",
+  ],
+  ["pool", { pool: { ...pool, ips: [ip("10.99.0.4")] } }, "problem", "10.99.0.4 is not in"],
+  ["pool", { addresses: [{ nic: "eth1", ip: "10.88.100.77" }] }, "problem", "in use on eth1"],
+  [
+    "pool",
+    { pool: { ...pool, subnet: "10.88.0.0/16", ips: undefined } },
+    "warning",
+    "more than 4096",
+  ],
+])("%s: %o", (check, change, state, detail) => {
+  const finding = wrong(change).find((one) => one.check === check);
+  expect(finding).toMatchObject({ state, detail: expect.stringContaining(detail) });
+  expect(finding?.remedy).not.toBe("");
+});
+
+test("facts are read from the kernel's tables", () => {
+  expect(capabilitiesIn("Name:\tnode\nCapEff:\t0000000000003400\n")).toBe(0x3400n);
+  expect(
+    listenersOn(
+      67,
+      "  sl  local_address rem_address\n  12: 00000000:0043 00000000:0000 07\n  13: 0100007F:0044 00000000:0000 07\n",
+    ),
+  ).toBe(1);
+});
