@@ -12,7 +12,7 @@ import {
   parsePrefix,
   prefixLast,
 } from "#core/prefix.ts";
-import type { PoolFile } from "./pool-file.ts";
+import { type PoolFile, formatPoolFile } from "./pool-file.ts";
 
 /** What was asked for; what is left out is taken from an existing pool of platform local, then from the defaults. */
 export interface LocalRequest {
@@ -103,7 +103,7 @@ export function planLocal(request: LocalRequest, facts: LocalFacts, now: string)
 
 /** Whether two pools differ in anything but the time of writing. */
 export const samePool = (one: PoolFile, other: PoolFile): boolean =>
-  JSON.stringify({ ...one, updatedAt: "" }) === JSON.stringify({ ...other, updatedAt: "" });
+  formatPoolFile({ ...one, updatedAt: "" }) === formatPoolFile({ ...other, updatedAt: "" });
 
 function subnetOf(text: string | undefined, absent: boolean): Prefix {
   if (text === undefined)

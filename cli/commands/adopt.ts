@@ -1,12 +1,12 @@
 // cocoon-net adopt: takes a node over as it is and gives it a pool, without any cloud call.
 
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import { type Conflist, containerFileName, guestConflist } from "#conflist/conflist.ts";
 import { type DefaultChange, defaultChange, listNetworks } from "#conflist/default-network.ts";
 import { conflistDiffers, writeConflist } from "#conflist/write.ts";
-import { BrokerError } from "#core/errors.ts";
+import { BrokerError, toBrokerError } from "#core/errors.ts";
 import { readLocalFacts } from "#provision/local-facts.ts";
 import { type LocalPlan, planLocal, samePool } from "#provision/local.ts";
 import { type Step, formatSteps } from "#provision/plan.ts";
@@ -124,10 +124,12 @@ async function make(
   guest: Conflist,
 ): Promise<void> {
   const [poolStep, conflistStep] = steps;
-  if (poolStep?.action === "write")
+  if (poolStep?.action === "write") {
+    await makeStateFolder(config.stateDir);
     await context.terminal.progress(`writing ${config.poolFile}`, () =>
       writePoolFile(config.poolFile, pool),
     );
+  }
   if (conflistStep?.action === "write")
     await context.terminal.progress(`writing ${conflistStep.target}`, () =>
       writeConflist(config.cniConfDir, guest),
@@ -143,6 +145,21 @@ function inWords(
     file === undefined ? "none" : `${file.network} (${file.fileName})`;
   const warnings = plan.warnings.map((warning) => `warning: ${warning}\n`).join("");
   return `${formatSteps(steps)}default network of the container runtime: before ${name(before)}, after ${name(after)}\n${warnings}`;
+}
+
+async function makeStateFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new BrokerError(
+      "permission-denied",
+      `the state folder ${folder} cannot be made: ${toBrokerError(cause).message}`,
+      {
+        hint: "run as root, or choose another with --state-dir",
+        cause,
+      },
+    );
+  }
 }
 
 async function exists(path: string): Promise<boolean> {
