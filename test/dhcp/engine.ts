@@ -11,7 +11,7 @@ import { parsePrefix } from "#core/prefix.ts";
 import type { DhcpCounters, DhcpEvent } from "#broker/dhcp/counters.ts";
 import { createDhcpServer } from "#broker/dhcp/server.ts";
 import { type DhcpSettings, dhcpSettings } from "#broker/dhcp/settings.ts";
-import type { Destination } from "#broker/dhcp/socket-port.ts";
+import type { Destination, DhcpSocket } from "#broker/dhcp/socket-port.ts";
 import { type DhcpReply, decodeReply } from "#broker/dhcp/reply.ts";
 import { createEffects } from "#broker/effects.ts";
 import { createGuests } from "#broker/guests.ts";
@@ -35,6 +35,8 @@ export interface EngineOptions {
   readonly settings?: Partial<DhcpSettings>;
   /** From an earlier engine: what a restart finds. */
   readonly disk?: MemoryDisk;
+  /** A real one; what is sent through it is not seen here. */
+  readonly socket?: Pick<DhcpSocket, "receive" | "send">;
   readonly beforeCommit?: (changes: readonly Change[]) => Promise<void>;
 }
 export interface Engine extends AsyncDisposable {
@@ -67,7 +69,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   for (const record of (await store.load()).records) ledger.apply([{ op: "put", record }]);
   const routes = fakeRouteTable();
   const nothing = () => Promise.resolve(undefined);
-  const mirror = { read: nothing, digest: nothing, write: () => Promise.resolve("") };
+  const mirror = { read: nothing, digest: () => "", write: () => Promise.resolve("") };
   const clock = { at: START, now: () => clock.at, boottime: () => clock.at };
   const events: (DhcpEvent | BusinessEvent)[] = [];
   const emit = (event: DhcpEvent | BusinessEvent) => void events.push(event);
@@ -83,7 +85,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   const sent: Sent[] = [];
   let handle: (datagram: Uint8Array, source: Ip) => void = () => undefined;
   const server = createDhcpServer({
-    socket: {
+    socket: options.socket ?? {
       receive: (handler) => (handle = handler),
       send: (bytes, destination) => void sent.push(readBack(bytes, destination)),
     },
