@@ -36,8 +36,8 @@ export interface LeasingOptions {
   readonly clock: Clock;
   readonly bootId: string;
   readonly emit: (event: BusinessEvent) => void;
-  /** Told of every group that changed something: how many changes and how long the commit took, in milliseconds. */
-  readonly committed: (changes: number, milliseconds: number) => void;
+  /** Told of every group that was made durable, and how long its commit took, in milliseconds. */
+  readonly committed: (cause: Cause, changes: readonly Change[], milliseconds: number) => void;
   /** Told when a route could not be removed or a commit failed: things that repair themselves but must be seen. */
   readonly trouble: (what: string, error: Error) => void;
 }
@@ -130,7 +130,7 @@ export class Leasing {
     try {
       await this.#options.effects.persist(cause, [...changes, ...this.#sequenceChange()]);
       this.#storedSequence = this.ledger.sequence;
-      this.#options.committed(changes.length, performance.now() - begun);
+      this.#options.committed(cause, changes, performance.now() - begun);
       return true;
     } catch (thrown) {
       for (const inverse of inverses.toReversed()) this.ledger.apply(inverse);

@@ -24,7 +24,7 @@ export interface MirrorMemory {
 export interface Mirroring extends Task {
   /** Something changed; the file is rewritten soon. */
   touch(verbs: readonly Verb[]): void;
-  /** Brings the file up to date now. */
+  /** Brings the file up to date now; also the last thing before the broker ends. */
   flush(): Promise<void>;
 }
 
@@ -108,9 +108,6 @@ export function createMirroring({
           await pause(RETRY, signal);
         }
       }
-      await flush().catch((thrown: unknown) =>
-        trouble("mirror", thrown instanceof Error ? thrown : new Error(String(thrown))),
-      );
     },
   };
 }

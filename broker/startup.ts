@@ -1,5 +1,6 @@
 // What happens before anything is served: the ledger is filled, foreign changes are taken in, and what is in use is found.
 
+import type { Logger } from "pino";
 import { type ImportOutcome, decideImport, decideRecover } from "#core/intake.ts";
 import type { Ip } from "#core/address.ts";
 import type { Ledger } from "#core/ledger.ts";
@@ -7,7 +8,12 @@ import type { Evidence, LedgerStore, LoadedLedger, Mirror } from "#core/ports.ts
 import type { LedgerRecord } from "#core/record.ts";
 import type { Pool } from "#core/range.ts";
 import type { Leasing } from "./leasing.ts";
+import type { Parts } from "./parts.ts";
+import type { Standing } from "./standing.ts";
 import { readMemory } from "./mirroring.ts";
+
+/** Items that a message or a log shows at most. */
+const SHOWN = 16;
 
 /** Fills the ledger from its store; answers with what the store said of itself, without the records. */
 export async function loadLedger(
@@ -71,4 +77,52 @@ function ageOf(record: LedgerRecord): number {
     default:
       return record satisfies never;
   }
+}
+
+export interface TakeInOptions {
+  readonly evidence: Evidence;
+  readonly mirror: Mirror;
+  readonly pool: Pool;
+  readonly standing: Standing;
+  readonly log: Logger;
+}
+
+/**
+ * Everything that must be known before an address is given: what is in use comes first and the mirror second, so that a
+ * crash between the two loses neither; then the releases that waited in the spool.
+ */
+export async function takeIn(parts: Parts, options: TakeInOptions): Promise<void> {
+  const { evidence, mirror, pool, standing, log } = options;
+  const { leasing, spooler } = parts;
+  const { condition } = standing.ledger;
+  if (condition !== "sound")
+    log.warn(
+      standing.ledgerView(),
+      `the ledger is ${condition}: looking for addresses in use before any is given`,
+    );
+  const found = await recoverFromEvidence(leasing, evidence, pool, condition);
+  if (found.length > 0) {
+    const message = `${found.length} addresses are in use without a record and are kept back: ${found.slice(0, SHOWN).join(", ")}`;
+    standing.warn("found", message);
+    log.warn({ found: found.length }, message);
+  }
+  const imported = await importForeignMirror(leasing, mirror, pool);
+  if (imported !== undefined) tellImport(imported, standing, log);
+  const released = await spooler.drain();
+  if (released > 0) log.info({ released }, `${released} spooled releases made`);
+  standing.rebuilt();
+}
+
+function tellImport(outcome: ImportOutcome, standing: Standing, log: Logger): void {
+  const { imported, released, conflicts, foreign } = outcome;
+  log.info(
+    { imported, released, conflicts: conflicts.length, foreign },
+    "leases.json was changed while no broker ran; its changes were taken in",
+  );
+  for (const conflict of conflicts.slice(0, SHOWN)) log.warn({ conflict }, conflict);
+  if (conflicts.length > 0)
+    standing.warn(
+      "import",
+      `leases.json contradicted the ledger: ${conflicts.slice(0, SHOWN).join("; ")}`,
+    );
 }

@@ -63,6 +63,11 @@ export class Ledger {
     return this.#sequence;
   }
 
+  /** Records of every kind. */
+  get size(): number {
+    return this.#records.size;
+  }
+
   lease(ip: Ip): Lease | undefined {
     return this.#leases.get(ip);
   }

@@ -34,11 +34,14 @@ export interface HostRoute {
 /**
  * Host routes of our protocol number on our bridge.
  * - `list` reads the kernel (dumps interrupted by a change are repeated).
+ * - `stands` asks for one address.
  * - `apply` makes all changes and resolves when the kernel acknowledged each; adding what stands and deleting what is
  *   gone succeed. It answers for each change, in order, `undefined` or what the kernel said.
  */
 export interface RouteTable {
   list(): Promise<readonly HostRoute[]>;
+  /** Whether the address has its route now, without reading the whole table. */
+  stands(ip: Ip): Promise<boolean>;
   apply(changes: readonly RouteChange[]): Promise<readonly (Error | undefined)[]>;
 }
 

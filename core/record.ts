@@ -62,3 +62,7 @@ export const affinityKey = (mac: Mac): RecordKey => `affinity ${mac}` as RecordK
 
 export const putLease = (lease: Lease): Change => ({ op: "put", record: { kind: "lease", lease } });
 export const deleteLease = (ip: Ip): Change => ({ op: "delete", key: leaseKey(ip) });
+
+/** Whether the change adds, alters or ends a lease. */
+export const concernsLease = (change: Change): boolean =>
+  change.op === "put" ? change.record.kind === "lease" : change.key.startsWith("lease ");

@@ -1,0 +1,228 @@
+// The composition root: the only file that joins adapters to ports. It also is the order of start (spec section 3).
+
+import { mkdirSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import type { Ip } from "#core/address.ts";
+import type { BrokerError } from "#core/errors.ts";
+import type { Clock, Evidence, LedgerStore, Mirror, RouteTable } from "#core/ports.ts";
+import { startMetricsListener } from "#broker/api/metrics-listener.ts";
+import { startApiServer } from "#broker/api/server.ts";
+import { createDhcpServer } from "#broker/dhcp/server.ts";
+import type { DhcpSocket } from "#broker/dhcp/socket-port.ts";
+import { readBootId } from "#broker/linux/boot.ts";
+import { openDhcpSocket } from "#broker/linux/dhcp-socket.ts";
+import { takeInstanceLock } from "#broker/linux/instance-lock.ts";
+import { openEvidence } from "#broker/linux/evidence.ts";
+import { smallestMtu } from "#broker/linux/mtu.ts";
+import { type Netlink, openNetlink } from "#broker/linux/netlink.ts";
+import { openRouteTable } from "#broker/linux/route-table.ts";
+import { systemClock } from "#broker/linux/system-clock.ts";
+import { openLmdb } from "#broker/stores/lmdb.ts";
+import { openMirror } from "#broker/stores/mirror.ts";
+import { openSpool } from "#broker/stores/spool.ts";
+import { readPoolFile } from "#provision/pool-file.ts";
+import { createApiHandlers } from "./api-handlers.ts";
+import { type Config, notifyEnvironment } from "./config.ts";
+import { createConflists } from "./conflists.ts";
+import { verbOfReply } from "./dhcp-verb.ts";
+import type { Effects } from "./effects.ts";
+import { dhcpSettingsOf, identityOf, poolOf, requirePoolFile } from "./node-settings.ts";
+import { type Notifier, createNotifier } from "./notify.ts";
+import { type Parts, createParts } from "./parts.ts";
+import { createReconciler } from "./reconciler.ts";
+import { createRouteKeeper } from "./route-keeper.ts";
+import { parseListen } from "./setting.ts";
+import { loadLedger, takeIn } from "./startup.ts";
+import type { SpoolFolder } from "./spooler.ts";
+import { Standing } from "./standing.ts";
+import { createSteadyClock } from "./steady-clock.ts";
+import { createSweeper } from "./sweeper.ts";
+import { type Telemetry, createTelemetry } from "./telemetry.ts";
+import { runTasks } from "./task.ts";
+
+/** What tests put in the place of the real thing. */
+export interface Overrides {
+  readonly clock?: Clock;
+  /** Wraps the interpreter's handlers, for example to stop the process on either side of an effect. */
+  readonly decorate?: (effects: Effects) => Effects;
+}
+
+export interface Broker extends AsyncDisposable {
+  /** Serves until the signal aborts; rejects when a part fails. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Starts everything in the order of spec section 3; what was opened is closed again when a step fails. */
+export async function startBroker(config: Config, overrides: Overrides = {}): Promise<Broker> {
+  await using opened = new AsyncDisposableStack();
+  const clock = createSteadyClock(overrides.clock ?? systemClock);
+  const since = clock.now();
+  const telemetry = createTelemetry({ level: config.logLevel, now: () => clock.now() });
+  const notifier = opened.adopt(openNotifier(telemetry), (socket) => socket.close());
+  const standing = new Standing();
+  const bootId = readBootId();
+  mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
+  opened.use(takeInstanceLock(join(config.stateDir, "broker.lock")));
+  const poolFile = requirePoolFile(await readPoolFile(config.poolFile), config.poolFile);
+  const pool = poolOf(poolFile, config.poolFile);
+
+  notifier.status("reading the ledger");
+  const outside = await openOutside(config, standing, opened);
+  const parts = createParts({
+    ...outside,
+    clock,
+    bootId,
+    pool,
+    telemetry,
+    readText,
+    serving: () => standing.notServing === undefined,
+    decorate: overrides.decorate,
+  });
+  standing.ledger = await loadLedger(outside.store, parts.ledger);
+
+  notifier.status("looking for addresses in use");
+  await takeIn(parts, { ...outside, pool, standing, log: telemetry.log });
+
+  // A crash may have left the file behind the ledger.
+  parts.mirroring.touch(["SWEEP"]);
+
+  notifier.status("setting up the node");
+  const mtu = await smallestMtu([poolFile.primaryNIC, ...poolFile.secondaryNICs]);
+
+  const routeKeeper = createRouteKeeper({
+    ledger: parts.ledger,
+    routes: outside.routes,
+    trouble: parts.trouble,
+    resynced: (outcome) => telemetry.log.info(outcome, "host routes put right"),
+  });
+  const socket = opened.use(await openDhcp(config, poolFile.gateway, parts));
+  const settings = dhcpSettingsOf(poolFile, config, mtu);
+  const dhcp = createDhcpServer({
+    socket: throughEffects(socket, parts.effects),
+    leasing: parts.guests,
+    settings,
+    now: () => clock.now(),
+    random: Math.random,
+    onEvent: (event) => telemetry.log.warn(event, `DHCP request dropped (${event.reason})`),
+  });
+  const conflists = createConflists({
+    config,
+    mtu,
+    wrote: (fileName) => telemetry.log.info({ fileName }, `wrote ${fileName}`),
+    trouble: parts.trouble,
+  });
+  const handlers = createApiHandlers({
+    ...parts,
+    pool,
+    telemetry,
+    routeStands: (ip) => outside.routes.stands(ip),
+    notServing: () => standing.notServing,
+    report: () => ({
+      ...identityOf(poolFile, config, bootId),
+      since,
+      ...standing.view(),
+      ledger: {
+        ...standing.ledgerView(),
+        durability: config.durability,
+        records: parts.ledger.size,
+      },
+    }),
+  });
+  const tasks = [
+    createSweeper(parts.leasing),
+    createReconciler({ ...parts, ...outside }),
+    parts.mirroring,
+    parts.spooler,
+    routeKeeper,
+    dhcp,
+    conflists,
+  ];
+  const held = opened.move();
+  return {
+    async run(signal) {
+      await using serving = new AsyncDisposableStack();
+      const onError = (error: BrokerError) =>
+        telemetry.log.error({ code: error.code }, error.message);
+      serving.use(await startApiServer({ path: config.socket, handlers, onError }));
+      const listen = parseListen(config.metricsAddr);
+      if (listen !== undefined)
+        serving.use(await startMetricsListener({ ...listen, metrics: handlers.metrics, onError }));
+      standing.notServing = undefined;
+      await conflists.write().catch((error: Error) => parts.trouble("conflist", error));
+      notifier.ready(`serving ${poolFile.subnet} on ${config.bridge}`);
+      notifier.startWatchdog(() => parts.leasing.healthy());
+      telemetry.log.info(
+        { subnet: poolFile.subnet, bridge: config.bridge, leases: parts.ledger.size },
+        "serving",
+      );
+      await runTasks(tasks, signal);
+      standing.notServing = "stopping";
+      notifier.stopping();
+    },
+    async [Symbol.asyncDispose]() {
+      await parts.mirroring.flush().catch((error: Error) => parts.trouble("mirror", error));
+      await held.disposeAsync();
+    },
+  };
+}
+
+function openDhcp(config: Config, address: Ip, { trouble }: Parts): Promise<DhcpSocket> {
+  const { bridge, dhcpAllowRelay: allowRelay } = config;
+  return openDhcpSocket({
+    bridge,
+    address,
+    allowRelay,
+    trouble: (error) => trouble("dhcp socket", error),
+  });
+}
+
+/** Replies to guests pass the interpreter like every other effect. */
+function throughEffects(
+  socket: DhcpSocket,
+  effects: Effects,
+): Pick<DhcpSocket, "receive" | "send"> {
+  return {
+    receive: (handler) => socket.receive(handler),
+    send: (reply, destination) =>
+      void effects.reply([verbOfReply(reply)], () => socket.send(reply, destination)),
+  };
+}
+
+interface Outside {
+  readonly store: LedgerStore;
+  readonly netlink: Netlink;
+  readonly routes: RouteTable;
+  readonly mirror: Mirror;
+  readonly spool: SpoolFolder;
+  readonly evidence: Evidence;
+}
+
+async function openOutside(
+  config: Config,
+  standing: Standing,
+  opened: AsyncDisposableStack,
+): Promise<Outside> {
+  const { ledgerPath: path, durability, bridge, leaseFile } = config;
+  const store = opened.use(await openLmdb({ path, durability }));
+  const netlink = opened.use(openNetlink());
+  const routes = openRouteTable({ netlink, bridge });
+  const mirror = openMirror({
+    path: leaseFile,
+    trouble: (faults) => standing.warn("mirror", `${leaseFile}: ${faults.join("; ")}`),
+  });
+  const evidence = openEvidence({ netlink, routes, bridge });
+  return { store, netlink, routes, mirror, spool: openSpool(config.spoolPath), evidence };
+}
+
+function openNotifier({ log }: Telemetry): Notifier {
+  return createNotifier({ ...notifyEnvironment(), onError: (message) => log.warn(message) });
+}
+
+/** A bounded text file: resolv.conf for the CNI side. */
+async function readText(path: string, limit: number): Promise<string> {
+  await using file = await open(path, "r");
+  const { size } = await file.stat();
+  if (size > limit) throw new Error(`${path} has ${size} bytes, more than ${limit}`);
+  return file.readFile("utf8");
+}
