@@ -2,7 +2,7 @@
 import { request } from "node:http";
 import { join, resolve } from "node:path";
 import type { NetworkNamespace } from "#test/netns/namespaces.ts";
-import type { Running } from "#test/netns/process.ts";
+import type { Output, Running } from "#test/netns/process.ts";
 import { waitFor } from "#test/netns/wait-for.ts";
 
 /** The command as `make build` leaves it. */
@@ -18,6 +18,8 @@ export type BrokerSetting = {
   folder: string;
   /** cni0 when absent. */
   bridge?: string;
+  /** What is run in the place of `cocoon-net daemon`, with the same flags. */
+  command?: readonly string[];
   /** Further flags of `daemon`. */
   flags?: readonly string[];
   env?: Record<string, string>;
@@ -36,6 +38,8 @@ export type BrokerProcess = AsyncDisposable & {
   readonly paths: BrokerPaths;
   /** Of the process that runs now. */
   pid(): number;
+  /** How the newest process ended; undefined while it runs. */
+  ended(): Output | undefined;
   /** Starts it (again) and waits until /readyz says yes. */
   start(): Promise<void>;
   /** SIGKILL, and waits for its end. */
@@ -83,6 +87,7 @@ function daemonFlags(setting: BrokerSetting): string[] {
 /** Starts `cocoon-net daemon` and waits until it serves; disposing kills it. */
 export async function startBroker(setting: BrokerSetting): Promise<BrokerProcess> {
   const paths = brokerPaths(setting.folder);
+  const command = setting.command ?? [COCOON_NET, "daemon"];
   const flags = [...daemonFlags(setting), "--metrics-addr", "", ...(setting.flags ?? [])];
   const runs: Running[] = [];
   const current = (): Running => {
@@ -96,10 +101,11 @@ export async function startBroker(setting: BrokerSetting): Promise<BrokerProcess
   const broker: BrokerProcess = {
     paths,
     pid: () => current().pid,
+    ended: () => current().exit(),
     logs,
     async start() {
       const options = setting.env === undefined ? {} : { env: setting.env };
-      const process = setting.namespace.spawn([COCOON_NET, "daemon", ...flags], options);
+      const process = setting.namespace.spawn([...command, ...flags], options);
       runs.push(process);
       await waitFor(() => isReady(process, paths.socket, logs), {
         limit: START_LIMIT_MS,
