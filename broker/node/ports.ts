@@ -1,0 +1,76 @@
+// What node set-up needs of the machine: narrow ports, so that deciding and doing stay apart.
+
+import type { Ip, Mac } from "#core/address.ts";
+
+export interface NodeAddress {
+  readonly ip: Ip;
+  readonly length: number;
+  readonly global: boolean;
+  /** Carries our mark: we added it. */
+  readonly ours: boolean;
+}
+export interface NodeLink {
+  readonly index: number;
+  readonly name: string;
+  readonly kind: string;
+  readonly up: boolean;
+  readonly mtu: number;
+  readonly master?: number;
+  readonly alias: string;
+  readonly isolated: boolean;
+  readonly addresses: readonly NodeAddress[];
+}
+
+export interface NodeLinks {
+  observe(): Promise<readonly NodeLink[]>;
+  createBridge(
+    name: string,
+    setting: { readonly mac: Mac; readonly mtu: number; readonly alias: string },
+  ): Promise<void>;
+  deleteLink(name: string): Promise<void>;
+  setLink(
+    name: string,
+    setting: { readonly up?: boolean; readonly mtu?: number; readonly isolated?: boolean },
+  ): Promise<void>;
+  changeAddress(op: "add" | "delete", name: string, ip: Ip, length: number): Promise<void>;
+}
+
+/** Keys are paths below /proc/sys; `undefined`: there is no such setting here. */
+export interface NodeSysctls {
+  read(key: string): string | undefined;
+  write(key: string, value: string): void;
+}
+
+export type NodeTable = "filter" | "nat";
+export interface NodeRules {
+  readonly backend: string;
+  /** Lines of iptables-save by table. */
+  readonly tables: Readonly<Record<NodeTable, readonly string[]>>;
+}
+export interface NodeFirewall {
+  observe(): Promise<NodeRules>;
+  /** Text for iptables-restore --noflush. */
+  restore(text: string): Promise<void>;
+}
+
+/** What must outlive the broker so that teardown is exact. */
+export interface NodeMemory {
+  /** The boot that the values belong to: another boot begins with its own. */
+  readonly bootId: string;
+  /** Values of sysctls before our first write. */
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** Index of an existing bridge that was taken over. */
+  readonly takenOver?: number;
+}
+export interface NodeMemoryFile {
+  /** Empty values when nothing is remembered. */
+  load(): NodeMemory;
+  save(memory: NodeMemory): void;
+}
+
+export interface NodePorts {
+  readonly links: NodeLinks;
+  readonly sysctls: NodeSysctls;
+  readonly firewall: NodeFirewall;
+  readonly memory: NodeMemoryFile;
+}
