@@ -21,6 +21,8 @@ export interface Config extends SettingValues {
   readonly poolFile: string;
   readonly ledgerPath: string;
   readonly spoolPath: string;
+  /** What node set-up remembers so that teardown is exact. */
+  readonly nodeMemoryPath: string;
   /** The file that was looked at; it need not exist unless `--config` named it. */
   readonly configFile: string;
   /** Where each setting's value came from. */
@@ -63,6 +65,7 @@ export function loadConfig(input: ConfigInput = {}): Config {
     poolFile: inState("pool.json"),
     ledgerPath: inState("ledger"),
     spoolPath: inState("spool"),
+    nodeMemoryPath: inState("node.json"),
     configFile,
     sources: sources as Record<SettingName, Source>,
   };

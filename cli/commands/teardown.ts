@@ -84,6 +84,7 @@ const statePaths = (config: Config): readonly string[] => [
   config.ledgerPath,
   config.spoolPath,
   config.leaseFile,
+  config.nodeMemoryPath,
   config.socket,
   config.poolFile,
 ];
