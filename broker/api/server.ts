@@ -19,7 +19,7 @@ import type { ApiHandlers } from "./handlers.ts";
 import { type RouteMatch, findRoute, routes } from "./routes.ts";
 import { listenOnSocket } from "./socket-file.ts";
 
-/** Connections at one time; the kernel refuses those beyond the backlog. */
+/** Connections at one time; one more is closed at once, which the plugin takes as a broker that cannot serve. */
 export const MAX_CONNECTIONS = 1_024;
 const MAX_HEADER_BYTES = 16 * 1024;
 /** Until the header, and until the whole request, must have come. */

@@ -139,6 +139,12 @@ describe("without a broker", () => {
       "Allowed choices are table, wide, json, yaml",
     ],
     ["a wrong setting", ["daemon", "--durability", "maybe"], 2, "is not one of sync, relaxed"],
+    [
+      "a setting whose name begins with no",
+      ["daemon", "--state-dir", "/nowhere", "--no-masquerade-cidr", "10.0.0.7/8"],
+      2,
+      "flag --no-masquerade-cidr",
+    ],
     ["a cloud", ["init", "--platform", "gke"], 5, "this build knows only platform local"],
     ["a wrong MTU", ["conflist", "--mtu", "12"], 2, "from 68 to 65535"],
   ] as const)("%s", async (_what, args, code, text) => {
