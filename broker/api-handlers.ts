@@ -61,7 +61,10 @@ export function createApiHandlers(options: ApiHandlersOptions): ApiHandlers {
         history: [...telemetry.recent(ip)],
       };
     },
-    forgetLease: (ip, sequence) => forget(leasing, ip, sequence),
+    async forgetLease(ip, sequence, send) {
+      const answer = await forget(leasing, ip, sequence);
+      await options.effects.reply(["FORGET"], () => send(answer));
+    },
     subscribe: (listener) => ({
       recent: telemetry.recent(),
       end: telemetry.subscribe(listener),

@@ -24,8 +24,12 @@ export interface ApiHandlers {
   /** Iterated slowly while the answer is written, so that 65,536 leases never stand in memory as one text. */
   leases(): Iterable<LeaseAnswer>;
   address(ip: Ip): AddressAnswer | Promise<AddressAnswer>;
-  /** Releases an address by hand; with `sequence` only if that is still the lease. */
-  forgetLease(ip: Ip, sequence?: number): Promise<ForgetAnswer>;
+  /** Releases an address by hand; with `sequence` only if that is still the lease. `send` is as for {@link cni}. */
+  forgetLease(
+    ip: Ip,
+    sequence: number | undefined,
+    send: (answer: ForgetAnswer) => Promise<void>,
+  ): Promise<void>;
   /** Events from now on; the answer ends the subscription. `recent` are those before, oldest first. */
   subscribe(listener: (event: RecordedEvent) => void): {
     readonly recent: readonly RecordedEvent[];

@@ -122,10 +122,8 @@ async function answer(
     case "address":
       return sendJson(response, 200, await handlers.address(addressOf(match.argument)));
     case "forgetLease":
-      return sendJson(
-        response,
-        200,
-        await handlers.forgetLease(addressOf(match.argument), sequenceOf(match.query)),
+      return handlers.forgetLease(addressOf(match.argument), sequenceOf(match.query), (forgotten) =>
+        sendWhole(response, forgotten),
       );
     case "events":
       return streams.open(response, match.query.get("replay") !== "0");

@@ -114,16 +114,16 @@ export function fakeHandlers(leases: Iterable<LeaseAnswer> = [lease, guest]) {
         : {}),
       history: ip === lease.ip ? recent : [],
     }),
-    forgetLease: async (ip, sequence) => {
+    forgetLease: async (ip, sequence, send) => {
       if (ip !== lease.ip)
         throw new BrokerError("unknown-lease", `nobody holds ${ip}`, {
           hint: "see `cocoon-net leases`",
         });
-      return {
+      await send({
         ip,
         released: sequence === undefined || sequence === lease.sequence,
         owner: lease.owner,
-      };
+      });
     },
     subscribe: (listener) => {
       listeners.add(listener);
