@@ -27,7 +27,19 @@ import { type Config, notifyEnvironment } from "./config.ts";
 import { createConflists } from "./conflists.ts";
 import { verbOfReply } from "./dhcp-verb.ts";
 import type { Effects } from "./effects.ts";
-import { dhcpSettingsOf, identityOf, poolOf, requirePoolFile } from "./node-settings.ts";
+import { createDhcpKeeper } from "./dhcp-keeper.ts";
+import { nodeReports } from "./node-reports.ts";
+import { createNodeKeeper } from "#broker/node/keeper.ts";
+import { openNodePorts } from "#broker/linux/node-ports.ts";
+import { openWatch } from "#broker/linux/watch.ts";
+import { interfaceIndex } from "#broker/linux/libc.ts";
+import {
+  dhcpSettingsOf,
+  identityOf,
+  nodeNetworkOf,
+  poolOf,
+  requirePoolFile,
+} from "./node-settings.ts";
 import { type Notifier, createNotifier } from "./notify.ts";
 import { type Parts, createParts } from "./parts.ts";
 import { createReconciler } from "./reconciler.ts";
@@ -89,12 +101,22 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
 
   notifier.status("setting up the node");
   const mtu = await smallestMtu([poolFile.primaryNIC, ...poolFile.secondaryNICs]);
-
+  const node = createNodeKeeper({
+    network: nodeNetworkOf(poolFile, config, mtu),
+    ports: openNodePorts(outside.netlink, config.nodeMemoryPath),
+    now: () => clock.now(),
+    ...nodeReports(standing, telemetry),
+  });
+  await node.apply();
   const routeKeeper = createRouteKeeper({
     ledger: parts.ledger,
     routes: outside.routes,
     trouble: parts.trouble,
-    resynced: (outcome) => telemetry.log.info(outcome, "host routes put right"),
+    resynced: (outcome) => {
+      const { added, deleted, failed } = outcome;
+      const level = added + deleted + failed > 0 ? "info" : "debug";
+      telemetry.log[level](outcome, "host routes put right");
+    },
   });
   const socket = opened.use(await openDhcp(config, poolFile.gateway, parts));
   const settings = dhcpSettingsOf(poolFile, config, mtu);
@@ -129,7 +151,20 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
       },
     }),
   });
+  const dhcpKeeper = createDhcpKeeper({
+    socket,
+    bridgeIndex: () => interfaceIndex(config.bridge),
+    reopened: () => telemetry.log.info({ bridge: config.bridge }, "DHCP follows the new bridge"),
+    trouble: parts.trouble,
+  });
+  const onChange = () => {
+    node.changed();
+    routeKeeper.touch();
+    dhcpKeeper.touch();
+  };
   const tasks = [
+    node,
+    dhcpKeeper,
     createSweeper(parts.leasing),
     createReconciler({ ...parts, ...outside }),
     parts.mirroring,
@@ -145,6 +180,8 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
       const onError = (error: BrokerError) =>
         telemetry.log.error({ code: error.code }, error.message);
       serving.use(await startApiServer({ path: config.socket, handlers, onError }));
+      const watchTrouble = (error: Error) => parts.trouble("kernel watch", error);
+      serving.use(openWatch({ ownPort: outside.netlink.port, onChange, trouble: watchTrouble }));
       const listen = parseListen(config.metricsAddr);
       if (listen !== undefined)
         serving.use(await startMetricsListener({ ...listen, metrics: handlers.metrics, onError }));

@@ -1,52 +1,38 @@
-// What a command does to the node itself while no broker runs: taking away what the broker had set up.
+// One-off work on the node for commands that run without the broker: what teardown would take away, and taking it away.
 
-import { BrokerError } from "#core/errors.ts";
-import type { RouteTable } from "#core/ports.ts";
-import { readBootId } from "#broker/linux/boot.ts";
-import { openFirewall } from "#broker/linux/firewall.ts";
-import { openLinks } from "#broker/linux/links.ts";
+import { smallestMtu } from "#broker/linux/mtu.ts";
 import { openNetlink } from "#broker/linux/netlink.ts";
-import { openNodeMemory } from "#broker/linux/node-memory.ts";
+import { openNodePorts } from "#broker/linux/node-ports.ts";
 import { openRouteTable } from "#broker/linux/route-table.ts";
-import { sysctls } from "#broker/linux/sysctl.ts";
-import type { NodeNetwork } from "#broker/node/desired.ts";
-import type { NodePorts } from "#broker/node/ports.ts";
 import { planNodeTeardown, teardownNode } from "#broker/node/teardown.ts";
+import { BrokerError } from "#core/errors.ts";
 import type { PoolFile } from "#provision/pool-file.ts";
 import type { Config } from "./config.ts";
-import { nodeNetworkOf } from "./node-network.ts";
+import { nodeNetworkOf } from "./node-settings.ts";
 
-/** What {@link removeNode} would take away, one line each. */
-export async function planNodeRemoval(config: Config, pool: PoolFile): Promise<readonly string[]> {
-  return onNode(config, pool, planNodeTeardown);
+/** One line for each thing of ours on this node, in the order in which they would be removed. */
+export function planNodeRemoval(config: Config, pool: PoolFile): Promise<readonly string[]> {
+  return withNode(config, pool, planNodeTeardown);
 }
 
-/** Takes away routes, rules, addresses, our bridge and sysctl values; throws when a part of it stayed. May be repeated. */
+/** Removes them. Throws a BrokerError that names what could not be removed; running it again goes on from there. */
 export async function removeNode(config: Config, pool: PoolFile): Promise<void> {
-  const { problems } = await onNode(config, pool, teardownNode);
+  const { problems } = await withNode(config, pool, teardownNode);
   if (problems.length === 0) return;
-  throw new BrokerError(
-    "system-failure",
-    `a part of the node's set-up could not be removed: ${problems.map(({ item }) => item).join("; ")}`,
-    {
-      details: problems.map(({ item, error }) => `${item}: ${error.message}`).join("; "),
-      hint: "put that right and run cocoon-net teardown again; it goes on where it stopped",
-    },
-  );
+  const told = problems.map(({ item, error }) => `${item}: ${error.message}`).join("; ");
+  throw new BrokerError("system-failure", `not everything could be removed: ${told}`, {
+    hint: "remove the cause and run cocoon-net teardown again",
+  });
 }
 
-type Work<Result> = (network: NodeNetwork, ports: NodePorts, routes: RouteTable) => Promise<Result>;
-
-async function onNode<Result>(config: Config, pool: PoolFile, work: Work<Result>): Promise<Result> {
+async function withNode<Outcome>(
+  config: Config,
+  pool: PoolFile,
+  work: (...node: Parameters<typeof planNodeTeardown>) => Promise<Outcome>,
+): Promise<Outcome> {
   await using netlink = openNetlink();
-  const ports: NodePorts = {
-    links: openLinks(netlink),
-    sysctls,
-    firewall: openFirewall(),
-    memory: openNodeMemory(config.nodeMemoryPath, readBootId()),
-  };
-  // The MTU is of no interest to a removal.
-  const network = nodeNetworkOf(pool, config, 0);
-  // Awaited here: the sockets are closed on the way out.
-  return await work(network, ports, openRouteTable({ netlink, bridge: config.bridge }));
+  const mtu = await smallestMtu([pool.primaryNIC, ...pool.secondaryNICs]);
+  const routes = openRouteTable({ netlink, bridge: config.bridge });
+  const ports = openNodePorts(netlink, config.nodeMemoryPath);
+  return work(nodeNetworkOf(pool, config, mtu), ports, routes);
 }

@@ -9,6 +9,8 @@ import { type Task, pause } from "./task.ts";
 const PERIOD = 3_600_000;
 /** Losses within this time share one resync, in milliseconds. */
 const DEBOUNCE = 200;
+/** Resyncs may take at most one part in this many of the time: with many routes they come more rarely. */
+const SHARE = 20;
 /** After a resync that failed, in milliseconds. */
 const RETRY = 5_000;
 
@@ -34,6 +36,7 @@ export function createRouteKeeper(options: RouteKeeperOptions): RouteKeeper {
       while (!signal.aborted) {
         early = new AbortController();
         let wait = PERIOD;
+        const begun = performance.now();
         try {
           const outcome = await resyncRoutes(ledger, routes);
           resynced(outcome);
@@ -42,8 +45,9 @@ export function createRouteKeeper(options: RouteKeeperOptions): RouteKeeper {
           trouble("route resync", thrown instanceof Error ? thrown : new Error(String(thrown)));
           wait = RETRY;
         }
+        const lasted = performance.now() - begun;
         await pause(wait, AbortSignal.any([signal, early.signal]));
-        await pause(DEBOUNCE, signal);
+        await pause(Math.max(DEBOUNCE, lasted * SHARE), signal);
       }
     },
   };
