@@ -94,7 +94,10 @@ function fitting(
   if (messageSize(fields) <= limit) return fields;
   const least = fields.filter(({ code }) => indispensable.has(code));
   // RFC 3046 2.2: a reply without room for the relay's information goes without it.
-  const kept = messageSize(least) <= limit ? [...fields] : fields.filter(({ code }) => code !== RELAY_INFORMATION);
+  const kept =
+    messageSize(least) <= limit
+      ? [...fields]
+      : fields.filter(({ code }) => code !== RELAY_INFORMATION);
   while (messageSize(kept) > limit) {
     const last = kept.findLastIndex(({ code }) => !indispensable.has(code));
     if (last < 0) return undefined;

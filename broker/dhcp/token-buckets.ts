@@ -10,43 +10,37 @@ export interface BucketLimits {
   readonly keys: number;
 }
 
-interface Bucket {
-  tokens: number;
-  at: Millis;
-}
-
+/** The generic cell rate algorithm (ITU-T I.371): for each key the one moment when its bucket will be full again. */
 export class TokenBuckets {
   readonly #limits: BucketLimits;
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #fullAt = new Map<string, Millis>();
 
   constructor(limits: BucketLimits) {
     this.#limits = limits;
   }
 
   get size(): number {
-    return this.#buckets.size;
+    return this.#fullAt.size;
   }
 
   /** Whether the key may go on now; takes one token if so. */
   take(key: string, now: Millis): boolean {
     const { burst, perSecond } = this.#limits;
-    const bucket = this.#buckets.get(key) ?? this.#added(key, now);
-    // A clock that steps back gives nothing and takes nothing.
-    const elapsed = Math.max(0, now - bucket.at);
-    bucket.tokens = Math.min(burst, bucket.tokens + (elapsed * perSecond) / 1_000);
-    bucket.at = now;
-    if (bucket.tokens < 1) return false;
-    bucket.tokens -= 1;
-    return true;
+    const interval = 1_000 / perSecond;
+    // A bucket is empty at most: a clock that stepped back must not keep a key waiting for the time it lost.
+    const missing = Math.min(burst * interval, Math.max(0, this.#fullAtOf(key, now) - now));
+    const granted = missing <= (burst - 1) * interval;
+    this.#fullAt.set(key, now + missing + (granted ? interval : 0));
+    return granted;
   }
 
-  #added(key: string, now: Millis): Bucket {
-    if (this.#buckets.size >= this.#limits.keys) {
-      const oldest = this.#buckets.keys().next().value;
-      if (oldest !== undefined) this.#buckets.delete(oldest);
+  #fullAtOf(key: string, now: Millis): Millis {
+    const known = this.#fullAt.get(key);
+    if (known !== undefined) return known;
+    if (this.#fullAt.size >= this.#limits.keys) {
+      const oldest = this.#fullAt.keys().next().value;
+      if (oldest !== undefined) this.#fullAt.delete(oldest);
     }
-    const bucket = { tokens: this.#limits.burst, at: now };
-    this.#buckets.set(key, bucket);
-    return bucket;
+    return now;
   }
 }
