@@ -184,7 +184,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
       serving.use(openWatch({ ownPort: outside.netlink.port, onChange, trouble: watchTrouble }));
       const listen = parseListen(config.metricsAddr);
       if (listen !== undefined)
-        serving.use(await startMetricsListener({ ...listen, metrics: handlers.metrics, onError }));
+        serving.use(await startMetricsListener({ ...listen, metrics: () => handlers.metrics(), onError }));
       standing.notServing = undefined;
       await conflists.write().catch((error: Error) => parts.trouble("conflist", error));
       notifier.ready(`serving ${poolFile.subnet} on ${config.bridge}`);
