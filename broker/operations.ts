@@ -34,5 +34,6 @@ async function withNode<Outcome>(
   const mtu = await smallestMtu([pool.primaryNIC, ...pool.secondaryNICs]);
   const routes = openRouteTable({ netlink, bridge: config.bridge });
   const ports = openNodePorts(netlink, config.nodeMemoryPath);
-  return work(nodeNetworkOf(pool, config, mtu), ports, routes);
+  // Awaited here: the sockets are closed on the way out.
+  return await work(nodeNetworkOf(pool, config, mtu), ports, routes);
 }
