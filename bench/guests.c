@@ -1,0 +1,309 @@
+// Many DHCP guests behind one port of a bridge: each has its own MAC, does one whole exchange (DISCOVER, OFFER, REQUEST,
+// ACK) and is never heard of again. They come at a set rate and do not repeat what was lost, so that losses show.
+//
+// guests INTERFACE FIRST WARM_RATE WARM_SECONDS RATE SECONDS
+//   Warms the server up, prints "measuring", waits, measures, and prints one line of JSON. Guests are numbered from
+//   FIRST on; a number makes its MAC, so that runs with numbers apart are strangers to the server.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+  BATCH = 64,
+  FRAME_BYTES = 14 + 20 + 8 + 300,  // BOOTP messages have at least 300 bytes (RFC 1542 section 2.1)
+  LARGEST_FRAME = 2048,
+  RECEIVE_BUFFER_BYTES = 64 << 20,
+  IP_AT = 14,
+  UDP_AT = 34,
+  DHCP_AT = 42,
+  OPTIONS_AT = DHCP_AT + 240,
+  DISCOVER = 1,
+  OFFER = 2,
+  REQUEST = 3,
+  ACK = 5,
+  NAK = 6,
+  MAX_ADDRESSES = 1 << 17,  // of a /15
+};
+static const uint64_t TICK = 200 * 1000;            // new guests come in steps of so many nanoseconds
+static const uint64_t PATIENCE = 1500 * 1000000ull;  // an ACK that comes later than this after the last start is lost
+static const uint64_t PAUSE = 300 * 1000000ull;
+
+struct guest {
+  uint64_t discovered, requested, bound;
+  uint8_t offered[4], server[4];
+};
+
+struct run {
+  uint32_t first, planned, sent, bound, refused, doubled, odd;
+  struct guest *guests;
+  double sending_seconds;
+};
+
+static int port;
+static uint8_t taken[MAX_ADDRESSES / 8];  // over both runs: an address is given once
+static uint8_t queue[BATCH][FRAME_BYTES];
+static int queued;
+
+static uint64_t now_nanoseconds(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static void fail(const char *what) {
+  fprintf(stderr, "guests: %s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+static void open_port(const char *interface) {
+  port = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_IP));
+  if (port < 0) fail("socket");
+  struct sockaddr_ll address = {.sll_family = AF_PACKET,
+                                .sll_protocol = htons(ETH_P_IP),
+                                .sll_ifindex = (int)if_nametoindex(interface)};
+  if (address.sll_ifindex == 0 || bind(port, (void *)&address, sizeof address) != 0) fail(interface);
+  int yes = 1, bytes = RECEIVE_BUFFER_BYTES;
+  if (setsockopt(port, SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes, sizeof yes) != 0) fail("ignore outgoing");
+  if (setsockopt(port, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) fail("receive buffer");
+}
+
+static void put16(uint8_t *at, uint32_t value) {
+  at[0] = (uint8_t)(value >> 8);
+  at[1] = (uint8_t)value;
+}
+
+static void put32(uint8_t *at, uint32_t value) {
+  uint32_t wire = htonl(value);
+  memcpy(at, &wire, sizeof wire);
+}
+
+static uint32_t get32(const uint8_t *at) {
+  uint32_t wire;
+  memcpy(&wire, at, sizeof wire);
+  return ntohl(wire);
+}
+
+// The Internet checksum (RFC 1071) of an even number of bytes, on top of a sum begun elsewhere.
+static uint16_t checksum(const uint8_t *bytes, int length, uint32_t sum) {
+  for (int at = 0; at < length; at += 2) sum += (uint32_t)bytes[at] << 8 | bytes[at + 1];
+  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  return (uint16_t)~sum;
+}
+
+static uint8_t *option(uint8_t *at, uint8_t code, const void *value, uint8_t length) {
+  at[0] = code;
+  at[1] = length;
+  memcpy(at + 2, value, length);
+  return at + 2 + length;
+}
+
+static void prepare(struct mmsghdr *messages, struct iovec *parts, uint8_t *frames, size_t bytes) {
+  memset(messages, 0, BATCH * sizeof *messages);
+  for (int at = 0; at < BATCH; at++) {
+    parts[at] = (struct iovec){frames + (size_t)at * bytes, bytes};
+    messages[at].msg_hdr.msg_iov = &parts[at];
+    messages[at].msg_hdr.msg_iovlen = 1;
+  }
+}
+
+static void send_queue(void) {
+  struct iovec parts[BATCH];
+  struct mmsghdr messages[BATCH];
+  prepare(messages, parts, queue[0], FRAME_BYTES);
+  for (int done = 0; done < queued;) {
+    int sent = sendmmsg(port, messages + done, (unsigned)(queued - done), 0);
+    if (sent < 0 && errno != EAGAIN && errno != ENOBUFS && errno != EINTR) fail("send");
+    if (sent > 0) done += sent;
+  }
+  queued = 0;
+}
+
+// Queues a broadcast frame with a DISCOVER, or with the REQUEST for what the guest was offered.
+static void queue_message(uint32_t number, uint8_t type, const struct guest *guest) {
+  static const uint8_t parameters[] = {1, 3, 6, 12, 15, 26, 28, 42, 51, 58, 59};
+  static const uint8_t cookie[] = {99, 130, 83, 99};
+  if (queued == BATCH) send_queue();
+  uint8_t *frame = queue[queued++];
+  memset(frame, 0, FRAME_BYTES);
+  memset(frame, 0xff, 6);
+  uint8_t *mac = frame + 6;
+  mac[0] = 0x02;  // locally administered
+  mac[1] = 0x47;
+  put32(mac + 2, number);
+  put16(frame + 12, ETH_P_IP);
+  uint8_t *ip = frame + IP_AT, *udp = frame + UDP_AT, *dhcp = frame + DHCP_AT;
+  ip[0] = 0x45;
+  put16(ip + 2, FRAME_BYTES - IP_AT);
+  ip[8] = 64;
+  ip[9] = IPPROTO_UDP;
+  memset(ip + 16, 0xff, 4);
+  put16(ip + 10, checksum(ip, 20, 0));
+  dhcp[0] = 1;
+  dhcp[1] = 1;
+  dhcp[2] = 6;
+  put32(dhcp + 4, number);
+  memcpy(dhcp + 28, mac, 6);
+  memcpy(dhcp + 236, cookie, sizeof cookie);
+  uint8_t client[7] = {1}, longest[2] = {0x05, 0xdc}, *at = frame + OPTIONS_AT;
+  memcpy(client + 1, mac, 6);
+  at = option(at, 53, &type, 1);
+  at = option(at, 61, client, sizeof client);
+  if (type == REQUEST) {
+    at = option(at, 50, guest->offered, 4);
+    at = option(at, 54, guest->server, 4);
+  }
+  at = option(at, 57, longest, sizeof longest);
+  at = option(at, 55, parameters, sizeof parameters);
+  *at = 255;
+  const uint32_t length = FRAME_BYTES - UDP_AT;
+  put16(udp, 68);
+  put16(udp + 2, 67);
+  put16(udp + 4, length);
+  // The pseudo header: addresses 0.0.0.0 and 255.255.255.255, protocol, length.
+  uint16_t sum = checksum(udp, (int)length, 0xffff + 0xffff + IPPROTO_UDP + length);
+  put16(udp + 6, sum == 0 ? 0xffff : sum);
+}
+
+static void bind_guest(struct run *run, struct guest *guest, const uint8_t *ip, uint64_t now) {
+  guest->bound = now;
+  run->bound++;
+  if (memcmp(ip, guest->offered, 4) != 0) run->odd++;
+  uint32_t slot = get32(ip) % MAX_ADDRESSES;
+  if (taken[slot / 8] & 1 << slot % 8) run->doubled++;
+  taken[slot / 8] |= (uint8_t)(1 << slot % 8);
+}
+
+static void receive_frame(struct run *run, const uint8_t *frame, int length) {
+  if (length < OPTIONS_AT + 4 || frame[IP_AT] != 0x45 || frame[IP_AT + 9] != IPPROTO_UDP) return;
+  const uint8_t *dhcp = frame + DHCP_AT;
+  uint32_t index = get32(dhcp + 4) - run->first;
+  if (frame[UDP_AT + 3] != 68 || dhcp[0] != 2 || index >= run->sent) return;
+  struct guest *guest = &run->guests[index];
+  const uint8_t *server = NULL;
+  int type = 0;
+  for (int at = OPTIONS_AT; at + 1 < length && frame[at] != 255;) {
+    if (frame[at] == 0) {
+      at++;
+      continue;
+    }
+    if (at + 2 + frame[at + 1] > length) break;
+    if (frame[at] == 53) type = frame[at + 2];
+    if (frame[at] == 54) server = frame + at + 2;
+    at += 2 + frame[at + 1];
+  }
+  uint64_t now = now_nanoseconds();
+  if (type == OFFER && guest->requested == 0 && server != NULL) {
+    memcpy(guest->offered, dhcp + 16, 4);
+    memcpy(guest->server, server, 4);
+    guest->requested = now;
+    queue_message(run->first + index, REQUEST, guest);
+  } else if (type == ACK && guest->bound == 0 && guest->requested != 0) {
+    bind_guest(run, guest, dhcp + 16, now);
+  } else if (type == NAK) {
+    run->refused++;
+  } else {
+    run->odd++;
+  }
+}
+
+static int receive_batch(struct run *run) {
+  static uint8_t frames[BATCH][LARGEST_FRAME];
+  struct iovec parts[BATCH];
+  struct mmsghdr messages[BATCH];
+  prepare(messages, parts, frames[0], LARGEST_FRAME);
+  int received = recvmmsg(port, messages, BATCH, MSG_DONTWAIT, NULL);
+  for (int at = 0; at < received; at++) receive_frame(run, frames[at], (int)messages[at].msg_len);
+  return received;
+}
+
+// One run of guests at a rate, until every one is bound or the patience is over.
+static struct run exchange_all(uint32_t first, double rate, double seconds) {
+  struct run run = {.first = first, .planned = (uint32_t)(rate * seconds)};
+  run.guests = calloc(run.planned + 1, sizeof *run.guests);
+  if (run.guests == NULL) fail("memory");
+  uint64_t began = now_nanoseconds(), last = began;
+  for (;;) {
+    uint64_t now = now_nanoseconds();
+    double due = (double)(now - began) * 1e-9 * rate;
+    for (int step = 0; step < BATCH && run.sent < run.planned && run.sent <= due; step++) {
+      run.guests[run.sent].discovered = now;
+      queue_message(first + run.sent++, DISCOVER, NULL);
+      last = now;
+    }
+    int received = receive_batch(&run);
+    if (queued > 0) send_queue();
+    if (run.sent == run.planned && (run.bound == run.sent || now - last > PATIENCE)) break;
+    if (received > 0 || (run.sent < run.planned && run.sent <= due)) continue;
+    struct pollfd descriptor = {.fd = port, .events = POLLIN};
+    struct timespec tick = {.tv_nsec = (long)TICK};
+    ppoll(&descriptor, 1, &tick, NULL);
+  }
+  run.sending_seconds = (double)(last - began) * 1e-9;
+  return run;
+}
+
+static int by_size(const void *one, const void *other) {
+  double a = *(const double *)one, b = *(const double *)other;
+  return (a > b) - (a < b);
+}
+
+static void print_latency(const char *name, double *values, uint32_t count) {
+  qsort(values, count, sizeof *values, by_size);
+  const double empty = 0;
+  const double *from = count == 0 ? &empty : values;
+  uint32_t last = count == 0 ? 0 : count - 1;
+  printf(",\"%s\":{\"min\":%.1f,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"max\":%.1f}", name, from[0],
+         from[last / 2], from[(uint32_t)(last * 0.9)], from[(uint32_t)(last * 0.99)], from[last]);
+}
+
+static void print_latencies(const struct run *run) {
+  double *whole = calloc(run->bound + 1, sizeof *whole), *request = calloc(run->bound + 1, sizeof *request);
+  if (whole == NULL || request == NULL) fail("memory");
+  uint32_t count = 0;
+  for (uint32_t index = 0; index < run->sent; index++) {
+    const struct guest *guest = &run->guests[index];
+    if (guest->bound == 0) continue;
+    whole[count] = (double)(guest->bound - guest->discovered) / 1000;
+    request[count++] = (double)(guest->bound - guest->requested) / 1000;
+  }
+  print_latency("exchange", whole, count);
+  print_latency("request", request, count);
+}
+
+int main(int count, char **arguments) {
+  errno = EINVAL;
+  if (count != 7) fail("usage: guests INTERFACE FIRST WARM_RATE WARM_SECONDS RATE SECONDS");
+  open_port(arguments[1]);
+  uint32_t first = (uint32_t)strtoul(arguments[2], NULL, 10);
+  struct run warm = exchange_all(first, atof(arguments[3]), atof(arguments[4]));
+  struct tpacket_stats statistics;
+  socklen_t size = sizeof statistics;
+  getsockopt(port, SOL_PACKET, PACKET_STATISTICS, &statistics, &size);  // reading sets them to zero
+  struct timespec pause = {.tv_nsec = (long)PAUSE};
+  nanosleep(&pause, NULL);
+  printf("measuring\n");
+  fflush(stdout);
+  nanosleep(&pause, NULL);
+  struct run run = exchange_all(first + warm.planned, atof(arguments[5]), atof(arguments[6]));
+  getsockopt(port, SOL_PACKET, PACKET_STATISTICS, &statistics, &size);
+  uint32_t offered = 0;
+  for (uint32_t index = 0; index < run.sent; index++) offered += run.guests[index].requested != 0;
+  printf("{\"warmSent\":%u,\"warmBound\":%u,\"sent\":%u,\"offered\":%u,\"bound\":%u,\"refused\":%u,\"doubled\":%u,",
+         warm.sent, warm.bound, run.sent, offered, run.bound, run.refused, warm.doubled + run.doubled);
+  printf("\"odd\":%u,\"receiverDrops\":%u,\"sendingSeconds\":%.4f", run.odd, statistics.tp_drops,
+         run.sending_seconds);
+  print_latencies(&run);
+  printf("}\n");
+  return 0;
+}

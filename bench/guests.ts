@@ -1,0 +1,105 @@
+// One trial of a DHCP server: fresh, warmed up, then asked by new guests at one rate for some seconds.
+
+import { readFile } from "node:fs/promises";
+import * as z from "zod/mini";
+import { waitFor } from "#test/netns/wait-for.ts";
+import { type Counters, type DhcpContestant, GUEST_LINK } from "./dhcp-servers.ts";
+
+/** Share of exchanges that may be lost. */
+export const TOLERATED_LOSS = 0.001;
+/** Guests must come as fast as they should, or the trial says nothing about the server. */
+const PUNCTUALITY = 0.98;
+/** Fewer than a /15 has, warm-up included: nobody is refused because the pool is full. */
+const MOST_GUESTS = 120_000;
+const WARM_UP = { rate: 2_000, seconds: 3 };
+const TRIAL_LIMIT_MS = 60_000;
+/** Clock ticks a second in /proc/<pid>/stat (USER_HZ). */
+const TICKS_PER_SECOND = 100;
+
+const latency = z.object({
+  min: z.number(),
+  p50: z.number(),
+  p90: z.number(),
+  p99: z.number(),
+  max: z.number(),
+});
+const reportSchema = z.object({
+  warmSent: z.number(),
+  warmBound: z.number(),
+  sent: z.number(),
+  offered: z.number(),
+  bound: z.number(),
+  refused: z.number(),
+  /** Addresses that two guests were given. */
+  doubled: z.number(),
+  odd: z.number(),
+  /** Frames that the guests' own socket lost. */
+  receiverDrops: z.number(),
+  sendingSeconds: z.number(),
+  /** DISCOVER to ACK, in microseconds. */
+  exchange: latency,
+  /** REQUEST to ACK, in microseconds. */
+  request: latency,
+});
+
+export interface Trial extends z.infer<typeof reportSchema> {
+  readonly contestant: string;
+  readonly rate: number;
+  readonly seconds: number;
+  readonly lost: number;
+  readonly passed: boolean;
+  /** Processor time of the server's process for one exchange, in microseconds. */
+  readonly processorMicroseconds: number;
+  readonly counters: Counters;
+}
+
+export interface TrialOptions {
+  readonly program: string;
+  readonly rate: number;
+  readonly seconds: number;
+  /** Without a warm-up, as a smoke test wants it. */
+  readonly cold?: boolean;
+}
+
+export async function tryRate(contestant: DhcpContestant, options: TrialOptions): Promise<Trial> {
+  await using server = await contestant.start({ relay: false });
+  const warm = options.cold === true ? { rate: 100, seconds: 0.1 } : WARM_UP;
+  const seconds = Math.min(
+    options.seconds,
+    (MOST_GUESTS - warm.rate * warm.seconds) / options.rate,
+  );
+  const numbers = [1, warm.rate, warm.seconds, options.rate, seconds].map(String);
+  await using guests = server.guests.spawn([options.program, GUEST_LINK, ...numbers]);
+  const started = (): boolean => {
+    if (guests.exit() !== undefined) throw new Error(`the guests ended:\n${guests.stderr()}`);
+    return guests.stdout().includes("measuring");
+  };
+  await waitFor(started, { what: "the end of the warm-up", limit: TRIAL_LIMIT_MS });
+  const before = await processorSeconds(server.pid);
+  const ended = (): boolean => guests.exit() !== undefined;
+  await waitFor(ended, { what: "the guests' report", limit: TRIAL_LIMIT_MS });
+  const used = (await processorSeconds(server.pid)) - before;
+  const text = guests.stdout().split("\n")[1] ?? "";
+  const report = z.parse(reportSchema, JSON.parse(text));
+  if (report.doubled > 0)
+    throw new Error(`${contestant.name} gave an address to two guests: ${text}`);
+  const lost = (report.sent - report.bound) / report.sent;
+  const punctual = report.sendingSeconds <= seconds / PUNCTUALITY;
+  return {
+    ...report,
+    contestant: contestant.name,
+    rate: options.rate,
+    seconds,
+    lost,
+    passed: punctual && lost < TOLERATED_LOSS,
+    processorMicroseconds: report.bound === 0 ? 0 : (used * 1e6) / report.bound,
+    counters: await server.counters(),
+  };
+}
+
+/** User and system time of all threads of a process (proc(5), fields 14 and 15 of stat). */
+async function processorSeconds(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8");
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}

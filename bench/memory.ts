@@ -1,0 +1,130 @@
+// How much memory the broker holds when it has been idle for a minute, and whether wear makes it grow.
+
+import { readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Bench, Progress } from "./bench.ts";
+import { createCniClient, fill, inParallel } from "./client.ts";
+import { type Findings, type Measurement, measurement, single } from "./measure.ts";
+import { type BenchNode, startNode } from "./node.ts";
+
+const LEASES = [0, 140, 65_536];
+const QUICK_LEASES = [0, 10];
+const IDLE_MS = 60_000;
+const QUICK_IDLE_MS = 100;
+const WORN_LEASES = 140;
+const PAIRS = 200_000;
+const QUICK_PAIRS = 40;
+/** Readings on the way. */
+const STEPS = 4;
+/** Pairs before the first reading that growth is counted from: compiled code and grown buffers are no leak. */
+const WARM_UP_PAIRS = 20_000;
+const QUICK_WARM_UP_PAIRS = 4;
+const PARALLEL_PAIRS = 32;
+const KIB_PER_MIB = 1_024;
+
+export const memoryBench: Bench = {
+  name: "memory",
+  title: "Broker memory",
+  async measure({ quick, progress }): Promise<Findings> {
+    const idle = quick ? QUICK_IDLE_MS : IDLE_MS;
+    const counters: Record<string, Memory> = {};
+    const measurements: Measurement[] = [];
+    const read = async (name: string, node: BenchNode): Promise<void> => {
+      progress(`${name}: idle`);
+      await delay(idle);
+      const memory = await memoryOf(node.broker.pid());
+      counters[name] = memory;
+      measurements.push(measurement(name, "broker", "MiB VmRSS", [single(memory.VmRSS)]));
+    };
+    await measureHolding(quick, read, progress);
+    await measureWear(quick, read, progress);
+    const ratios = growthOf(measurements);
+    return {
+      measurements,
+      ratios,
+      notes: [
+        `Each figure is VmRSS of the broker's one process after ${idle / 1000} s without a call; it includes the pages of the ledger's map.`,
+        `A pair is an ADD with its confirmation and a DEL of the same container, ${PARALLEL_PAIRS} at a time; addresses given back cool for 130 s, so that at this rate the ledger holds many cooling records.`,
+      ],
+      counters,
+    };
+  },
+};
+
+type Read = (name: string, node: BenchNode) => Promise<void>;
+
+async function measureHolding(quick: boolean, read: Read, progress: Progress): Promise<void> {
+  await using node = await startNode();
+  let held = 0;
+  for (const leases of quick ? QUICK_LEASES : LEASES) {
+    progress(`${leases} leases: filling`);
+    await fill(node, held, leases);
+    held = leases;
+    await read(`${leases.toLocaleString("en")} leases`, node);
+  }
+  await node.broker.kill();
+  await node.broker.start();
+  await read(`${held.toLocaleString("en")} leases, restarted`, node);
+}
+
+async function measureWear(quick: boolean, read: Read, progress: Progress): Promise<void> {
+  await using node = await startNode();
+  await fill(node, 0, WORN_LEASES);
+  let made = 0;
+  const wear = async (pairs: number): Promise<void> => {
+    using client = await createCniClient(node);
+    const first = made;
+    made += pairs;
+    await inParallel(
+      pairs,
+      async (number) => {
+        await client.add(`worn-${first + number}`);
+        await client.del(`worn-${first + number}`);
+      },
+      PARALLEL_PAIRS,
+    );
+  };
+  progress("warming up");
+  await wear(quick ? QUICK_WARM_UP_PAIRS : WARM_UP_PAIRS);
+  await read(wornName(0), node);
+  const pairs = quick ? QUICK_PAIRS : PAIRS;
+  for (let step = 1; step <= STEPS; step += 1) {
+    progress(`pairs: ${step} of ${STEPS} parts`);
+    await wear(pairs / STEPS);
+    await read(wornName((pairs / STEPS) * step), node);
+  }
+}
+
+const wornName = (pairs: number): string =>
+  `${WORN_LEASES} leases, ${pairs.toLocaleString("en")} pairs after warm-up`;
+
+/** Each reading under wear against the first. */
+function growthOf(measurements: readonly Measurement[]): Findings["ratios"] {
+  const base = measurements.find((one) => one.case === wornName(0));
+  if (base === undefined) throw new Error("nothing was read before the wear");
+  return measurements
+    .filter((one) => one.case.endsWith("pairs after warm-up") && one !== base)
+    .map((one) => {
+      const ratio = one.median / base.median;
+      const to = "before the pairs";
+      const pairs = [ratio];
+      return { case: one.case, of: "broker", to, pairs, median: ratio, min: ratio, max: ratio };
+    });
+}
+
+/** In MiB, named as /proc/<pid>/status names them. */
+interface Memory {
+  readonly VmRSS: number;
+  readonly RssAnon: number;
+  readonly RssFile: number;
+}
+
+async function memoryOf(pid: number): Promise<Memory> {
+  const text = await readFile(`/proc/${pid}/status`, "utf8");
+  const field = (name: string): number => {
+    const match = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text);
+    if (match === null) throw new Error(`/proc/${pid}/status has no ${name}`);
+    return Number(match[1]) / KIB_PER_MIB;
+  };
+  return { VmRSS: field("VmRSS"), RssAnon: field("RssAnon"), RssFile: field("RssFile") };
+}

@@ -1,0 +1,55 @@
+// `node bench/run.ts [--quick] [--results folder] [names...]`: measures, writes bench/results/<name>.json, prints tables.
+
+import { parseArgs } from "node:util";
+import type { Bench } from "./bench.ts";
+import { dhcpBench } from "./dhcp.ts";
+import { memoryBench } from "./memory.ts";
+import { perfdhcpBench } from "./perfdhcp.ts";
+import { pluginBench } from "./plugin.ts";
+import { restartBench } from "./restart.ts";
+import { RESULTS, circumstances, writeResult } from "./result-file.ts";
+import { measurementTable, ratioTable } from "./table.ts";
+
+/** NEW BENCHMARK: one file and one line here. */
+const benches: readonly Bench[] = [
+  pluginBench,
+  restartBench,
+  memoryBench,
+  dhcpBench,
+  perfdhcpBench,
+];
+
+const { values, positionals } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    results: { type: "string", default: RESULTS },
+  },
+  allowPositionals: true,
+});
+
+for (const bench of chosen(positionals)) await measure(bench);
+
+function chosen(names: readonly string[]): readonly Bench[] {
+  const unknown = names.filter((name) => !benches.some((bench) => bench.name === name));
+  if (unknown.length > 0) {
+    const known = benches.map((bench) => bench.name).join(" ");
+    throw new Error(`no benchmark is called ${unknown.join(" or ")}: there are ${known}`);
+  }
+  return names.length === 0 ? benches : benches.filter((bench) => names.includes(bench.name));
+}
+
+async function measure(bench: Bench): Promise<void> {
+  const { quick } = values;
+  const progress = (doing: string): void => {
+    process.stderr.write(`${bench.name}: ${doing}\n`);
+  };
+  const before = circumstances();
+  const { name, title } = bench;
+  const findings = await bench.measure({ quick, progress });
+  const result = { name, title, quick, ...before, ...findings };
+  const path = await writeResult(values.results, result);
+  process.stdout.write(`\n${title}${quick ? " (quick: these figures mean nothing)" : ""}\n\n`);
+  process.stdout.write(`${measurementTable(result)}\n\n`);
+  if (result.ratios.length > 0) process.stdout.write(`${ratioTable(result.ratios)}\n\n`);
+  process.stdout.write(`written to ${path}\n`);
+}

@@ -1,0 +1,59 @@
+// A result as a table in Markdown: the same for the terminal and for the documentation.
+
+import type { Measurement, Ratio } from "./measure.ts";
+import type { Result } from "./result-file.ts";
+
+const HEAD = ["case", "contestant", "unit", "median", "p99", "min to max", "runs"];
+
+export function measurementTable(result: Pick<Result, "measurements">): string {
+  const rows = result.measurements.map((one) => [
+    one.case,
+    one.contestant,
+    one.unit,
+    figure(one.median),
+    isDistribution(one) ? figure(one.p99) : "",
+    one.min === one.max ? "" : `${figure(one.min)} to ${figure(one.max)}`,
+    runsOf(one),
+  ]);
+  return table([HEAD, ...rows]);
+}
+
+export function ratioTable(ratios: readonly Ratio[]): string {
+  const head = ["case", "ratio", "median", "lowest to highest pair", "pairs"];
+  const rows = ratios.map((one) => [
+    one.case,
+    `${one.of} to ${one.to}`,
+    one.median.toFixed(2),
+    one.pairs.length === 1 ? "" : `${one.min.toFixed(2)} to ${one.max.toFixed(2)}`,
+    String(one.pairs.length),
+  ]);
+  return table([head, ...rows]);
+}
+
+/** Whether the runs are samples and not single figures. */
+const isDistribution = (one: Measurement): boolean => one.runs.some((run) => run.count > 1);
+
+function runsOf(one: Measurement): string {
+  const samples = one.runs[0]?.count ?? 0;
+  return samples > 1
+    ? `${one.runs.length} of ${samples.toLocaleString("en")}`
+    : String(one.runs.length);
+}
+
+/** Three digits that mean something. */
+export function figure(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 100) return Math.round(value).toLocaleString("en");
+  return value.toFixed(size >= 10 ? 1 : 2);
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
+  const [head = [], ...body] = rows;
+  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
+  return [line(head), rule, ...body.map(line)].join("\n");
+}
