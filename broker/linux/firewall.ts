@@ -17,6 +17,8 @@ export interface Firewall {
   observe(): Promise<FirewallState>;
   /** One iptables-restore --noflush: each table is changed at once or not at all. */
   restore(text: string): Promise<void>;
+  /** Deletes an nft table that holds nothing but built-in chains that accept; any other stays, and so do legacy tables. */
+  dropEmpty(table: FirewallTable): Promise<void>;
 }
 
 /** Chains whose names begin so are ours and say nothing about the host's backend. */
@@ -28,47 +30,56 @@ const LEGACY_TABLES = "/proc/net/ip_tables_names";
 
 export function openFirewall(): Firewall {
   let backend: FirewallBackend | undefined;
+  const observe = async (): Promise<FirewallState> => {
+    const saved = { nft: await save("nft"), legacy: await save("legacy") };
+    backend = await chooseBackend(saved);
+    const text = saved[backend];
+    return { backend, tables: { filter: linesOf(text, "filter"), nat: linesOf(text, "nat") } };
+  };
   return {
-    async observe() {
-      backend = await chooseBackend();
-      return {
-        backend,
-        tables: { filter: await save(backend, "filter"), nat: await save(backend, "nat") },
-      };
-    },
+    observe,
     async restore(text) {
-      backend ??= await chooseBackend();
-      await runCommand(`iptables-${backend}-restore`, ["-w", LOCK_WAIT, "--noflush"], text);
+      const chosen = backend ?? (await observe()).backend;
+      await runCommand(`iptables-${chosen}-restore`, ["-w", LOCK_WAIT, "--noflush"], text);
+    },
+    async dropEmpty(table) {
+      const { backend: chosen, tables } = await observe();
+      if (chosen !== "nft" || !isEmpty(tables[table])) return;
+      await unlessNotInstalled(runCommand("nft", ["delete", "table", "ip", table]));
     },
   };
 }
 
 /** Other owners' rules decide; then ours that stand already; then what `iptables` means on this host. */
-async function chooseBackend(): Promise<FirewallBackend> {
-  const nft = await countRules("nft");
-  const legacy = await countRules("legacy");
+async function chooseBackend(saved: Record<FirewallBackend, string>): Promise<FirewallBackend> {
+  const nft = countRules(saved.nft);
+  const legacy = countRules(saved.legacy);
   if (nft.foreign !== legacy.foreign) return nft.foreign > legacy.foreign ? "nft" : "legacy";
   if (nft.ours !== legacy.ours) return nft.ours > legacy.ours ? "nft" : "legacy";
-  return (await unlessNotInstalled(runCommand("iptables", ["-V"]))).includes("legacy")
-    ? "legacy"
-    : "nft";
+  const version = await unlessNotInstalled(runCommand("iptables", ["-V"]));
+  return version.includes("legacy") ? "legacy" : "nft";
 }
 
-async function countRules(backend: FirewallBackend): Promise<{ foreign: number; ours: number }> {
-  if (backend === "legacy" && legacyTables() === "") return { foreign: 0, ours: 0 };
-  const rules = (await saveAll(backend)).split("\n").filter((line) => line.startsWith("-A"));
+function countRules(saved: string): { foreign: number; ours: number } {
+  const rules = saved.split("\n").filter((line) => line.startsWith("-A"));
   const ours = rules.filter((line) => line.includes(OWN_CHAINS)).length;
   return { ours, foreign: rules.length - ours };
 }
 
-async function saveAll(backend: FirewallBackend): Promise<string> {
+/**
+ * Every table in use. Never one table by name: that would load the legacy module, and nft would show a table that does not
+ * exist.
+ */
+async function save(backend: FirewallBackend): Promise<string> {
+  if (backend === "legacy" && legacyTables() === "") return "";
   return unlessNotInstalled(runCommand(`iptables-${backend}-save`, []));
 }
 
-async function save(backend: FirewallBackend, table: FirewallTable): Promise<readonly string[]> {
-  if (backend === "legacy" && !legacyTables().split("\n").includes(table)) return [];
-  const saved = unlessNotInstalled(runCommand(`iptables-${backend}-save`, ["-t", table]));
-  return (await saved).split("\n");
+/** The lines from `*table` to its COMMIT; none when the table has never been used. */
+function linesOf(saved: string, table: FirewallTable): readonly string[] {
+  const lines = saved.split("\n");
+  const start = lines.indexOf(`*${table}`);
+  return start < 0 ? [] : lines.slice(start, lines.indexOf("COMMIT", start));
 }
 
 /** A host without the program has no rules to see; writing some then fails and says so. */
@@ -80,6 +91,11 @@ async function unlessNotInstalled(running: Promise<string>): Promise<string> {
     throw thrown;
   }
 }
+
+const isEmpty = (lines: readonly string[]): boolean =>
+  lines.every(
+    (line) => !line.startsWith("-A") && (!line.startsWith(":") || line.includes(" ACCEPT ")),
+  );
 
 function legacyTables(): string {
   try {

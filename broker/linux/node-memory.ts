@@ -15,7 +15,8 @@ import { BrokerError } from "#core/errors.ts";
 export interface NodeMemory {
   readonly bootId: string;
   readonly sysctls: Readonly<Record<string, string>>;
-  readonly takenOver?: number;
+  readonly takenOver?: { readonly index: number; readonly mtu: number };
+  readonly newTables?: readonly ("filter" | "nat")[];
 }
 export interface NodeMemoryFile {
   load(): NodeMemory;
@@ -31,7 +32,9 @@ export function openNodeMemory(path: string, bootId: string): NodeMemoryFile {
     load: () => memory ?? nothing,
     save(next) {
       try {
-        const empty = Object.keys(next.sysctls).length === 0 && next.takenOver === undefined;
+        const { sysctls, takenOver, newTables } = next;
+        const empty =
+          Object.keys(sysctls).length === 0 && takenOver === undefined && newTables === undefined;
         if (empty) rmSync(path, { force: true });
         else replace(path, `${JSON.stringify(next, null, 2)}\n`);
       } catch (thrown) {
@@ -62,17 +65,30 @@ function parse(content: string): NodeMemory | undefined {
   } catch {
     return undefined;
   }
-  if (typeof value !== "object" || value === null) return undefined;
-  const { bootId, sysctls, takenOver } = value as Record<string, unknown>;
-  if (typeof bootId !== "string" || typeof sysctls !== "object" || sysctls === null)
+  if (!isRecord(value) || typeof value["bootId"] !== "string" || !isRecord(value["sysctls"]))
     return undefined;
-  const values: Record<string, string> = {};
-  for (const [key, old] of Object.entries(sysctls)) {
-    if (/^net\/[\w./:@-]+$/.test(key) && !key.includes("..") && typeof old === "string")
-      values[key] = old;
+  const { bootId, takenOver, newTables } = value;
+  const sysctls: Record<string, string> = {};
+  for (const [key, old] of Object.entries(value["sysctls"])) {
+    if (isSettingName(key) && typeof old === "string") sysctls[key] = old;
   }
-  return { bootId, sysctls: values, ...(typeof takenOver === "number" ? { takenOver } : {}) };
+  const { index, mtu } = isRecord(takenOver) ? takenOver : {};
+  const tables = Array.isArray(newTables) ? newTables : [];
+  const known = (["filter", "nat"] as const).filter((table) => tables.includes(table));
+  return {
+    bootId,
+    sysctls,
+    ...(typeof index === "number" && typeof mtu === "number" ? { takenOver: { index, mtu } } : {}),
+    ...(known.length === 0 ? {} : { newTables: known }),
+  };
 }
+
+/** Nothing outside /proc/sys/net is ever written, whatever the file says. */
+const isSettingName = (key: string): boolean =>
+  /^net\/[\w./:@-]+$/.test(key) && !key.includes("..");
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function replace(path: string, content: string): void {
   const temporary = `${path}.new`;

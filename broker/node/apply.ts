@@ -3,7 +3,7 @@
 import { BrokerError, toBrokerError } from "#core/errors.ts";
 import { type NodeNetwork, desiredNode } from "./desired.ts";
 import { diffNode } from "./diff.ts";
-import type { NodeMemory, NodePorts } from "./ports.ts";
+import type { NodeMemory, NodePorts, NodeRules, NodeTable } from "./ports.ts";
 import { type NodeStep, describeStep, itemOf, makeStep } from "./step.ts";
 import { judgeBridge } from "./takeover.ts";
 
@@ -41,10 +41,10 @@ export async function applyNode(
   ports: NodePorts,
   mayRepair: (item: string) => boolean = () => true,
 ): Promise<NodeReport> {
-  const { steps, adopted } = await look(network, ports);
+  const { steps, before } = await look(network, ports);
   const held = new Set(steps.map(itemOf).filter((item) => !mayRepair(item)));
   const due = steps.filter((step) => !held.has(itemOf(step)));
-  remember(ports, due, adopted);
+  remember(ports, due, before);
   const made: NodeStep[] = [];
   const problems: NodeProblem[] = [];
   for (const step of due) {
@@ -61,7 +61,7 @@ export async function applyNode(
 async function look(
   network: NodeNetwork,
   ports: NodePorts,
-): Promise<{ steps: readonly NodeStep[]; adopted: number | undefined }> {
+): Promise<{ steps: readonly NodeStep[]; before: Pick<NodeMemory, "takenOver" | "newTables"> }> {
   const desired = desiredNode(network);
   const links = await ports.links.observe();
   const { takenOver } = ports.memory.load();
@@ -70,31 +70,45 @@ async function look(
     links,
     bridge: name,
     gateway,
-    ...(takenOver === undefined ? {} : { takenOver }),
+    ...(takenOver === undefined ? {} : { takenOver: takenOver.index }),
   });
   if (bridge.kind === "foreign") throw bridge.error;
   const rules = desired.chains.length === 0 ? undefined : await ports.firewall.observe();
   const sysctl = (key: string) => ports.sysctls.read(key);
   return {
     steps: diffNode(desired, { links, bridge, sysctl, ...(rules === undefined ? {} : { rules }) }),
-    adopted: bridge.kind === "adoptable" ? bridge.link.index : undefined,
+    before: {
+      ...(bridge.kind === "adoptable" ? { takenOver: bridge.link } : {}),
+      ...(rules === undefined ? {} : { newTables: unusedTables(rules) }),
+    },
   };
 }
 
+/** A table that iptables-save does not show has never been used. */
+const unusedTables = (rules: NodeRules): readonly NodeTable[] =>
+  (["filter", "nat"] as const).filter((table) => rules.tables[table].length === 0);
+
 /** Written before the first change, so that a broker killed half-way leaves a node that can still be undone. */
-function remember(ports: NodePorts, due: readonly NodeStep[], adopted: number | undefined): void {
+function remember(
+  ports: NodePorts,
+  due: readonly NodeStep[],
+  before: Pick<NodeMemory, "takenOver" | "newTables">,
+): void {
+  if (due.length === 0) return;
   const memory = ports.memory.load();
   const values: Record<string, string> = { ...memory.sysctls };
   for (const step of due) {
     if (step.step === "set-sysctl" && step.before !== undefined) values[step.key] ??= step.before;
   }
+  const { takenOver } = before;
+  const newTables = [...new Set([...(memory.newTables ?? []), ...(before.newTables ?? [])])];
   const next: NodeMemory = {
     ...memory,
     sysctls: values,
-    ...(adopted === undefined ? {} : { takenOver: adopted }),
+    ...(takenOver === undefined
+      ? {}
+      : { takenOver: { index: takenOver.index, mtu: takenOver.mtu } }),
+    ...(newTables.length === 0 ? {} : { newTables }),
   };
-  const same =
-    next.takenOver === memory.takenOver &&
-    Object.keys(values).length === Object.keys(memory.sysctls).length;
-  if (!same) ports.memory.save(next);
+  if (JSON.stringify(next) !== JSON.stringify(memory)) ports.memory.save(next);
 }

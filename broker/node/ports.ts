@@ -51,6 +51,8 @@ export interface NodeFirewall {
   observe(): Promise<NodeRules>;
   /** Text for iptables-restore --noflush. */
   restore(text: string): Promise<void>;
+  /** Takes an empty table away where the backend can; one that holds anything stays. */
+  dropEmpty(table: NodeTable): Promise<void>;
 }
 
 /** What must outlive the broker so that teardown is exact. */
@@ -59,8 +61,10 @@ export interface NodeMemory {
   readonly bootId: string;
   /** Values of sysctls before our first write. */
   readonly sysctls: Readonly<Record<string, string>>;
-  /** Index of an existing bridge that was taken over. */
-  readonly takenOver?: number;
+  /** An existing bridge that was taken over, as it was. */
+  readonly takenOver?: { readonly index: number; readonly mtu: number };
+  /** Tables of iptables that nobody had used before us. */
+  readonly newTables?: readonly NodeTable[];
 }
 export interface NodeMemoryFile {
   /** Empty values when nothing is remembered. */

@@ -66,10 +66,17 @@ async function ruleRemovals(network: NodeNetwork, ports: NodePorts): Promise<rea
   const { chains } = desiredNode({ ...network, manageIptables: true });
   if (chains.length === 0) return [];
   const rules = await ports.firewall.observe();
+  const unused = ports.memory.load().newTables ?? [];
   return chains.flatMap((desired) => {
     const text = removalText(desired, readChain(rules, desired));
-    const item = `remove the chain ${desired.chain} of iptables' ${desired.table} table`;
-    return text === "" ? [] : [{ item, make: () => ports.firewall.restore(text) }];
+    if (text === "") return [];
+    const make = async (): Promise<void> => {
+      await ports.firewall.restore(text);
+      if (unused.includes(desired.table)) await ports.firewall.dropEmpty(desired.table);
+    };
+    return [
+      { item: `remove the chain ${desired.chain} of iptables' ${desired.table} table`, make },
+    ];
   });
 }
 
@@ -94,12 +101,19 @@ function bridgeRemovals(
   if (bridge.alias === BRIDGE_ALIAS && !members) {
     return [{ item: `delete the bridge ${name}`, make: () => ports.links.deleteLink(name) }];
   }
-  return bridge.addresses
+  const { takenOver } = ports.memory.load();
+  const { mtu } = takenOver?.index === bridge.index ? takenOver : bridge;
+  const resize = {
+    item: `set ${name} back to mtu ${mtu}`,
+    make: () => ports.links.setLink(name, { mtu }),
+  };
+  const addresses = bridge.addresses
     .filter((address) => address.ours)
     .map(({ ip, length }) => ({
       item: `remove ${ip}/${length} from ${name}`,
       make: () => ports.links.changeAddress("delete", name, ip, length),
     }));
+  return mtu === bridge.mtu ? addresses : [...addresses, resize];
 }
 
 /** Only what still has the value we wrote: whoever changed it since wants it so. */
