@@ -27,6 +27,7 @@ export interface Measurement {
 /** How much the one contestant is of the other, pair by pair of runs that followed each other. */
 export interface Ratio {
   readonly case: string;
+  readonly unit: string;
   readonly of: string;
   readonly to: string;
   readonly pairs: readonly number[];
@@ -94,10 +95,11 @@ export function measurement(
 export function ratioOf(one: Measurement, other: Measurement): Ratio {
   const pairs = one.runs.flatMap((run, index) => {
     const partner = other.runs[index];
-    return partner === undefined || partner.median === 0 ? [] : [run.median / partner.median];
+    return partner === undefined ? [] : [run.median / partner.median];
   });
   return {
     case: one.case,
+    unit: one.unit,
     of: one.contestant,
     to: other.contestant,
     pairs,
@@ -120,6 +122,7 @@ export function ratiosBetween(
         (candidate) =>
           candidate.contestant === to && candidate.case === one.case && candidate.unit === one.unit,
       );
-      return other === undefined ? [] : [ratioOf(one, other)];
+      // Of nothing, such as no losses, there is no ratio.
+      return other === undefined || other.min === 0 ? [] : [ratioOf(one, other)];
     });
 }

@@ -107,8 +107,8 @@ function growthOf(measurements: readonly Measurement[]): Findings["ratios"] {
     .map((one) => {
       const ratio = one.median / base.median;
       const to = "before the pairs";
-      const pairs = [ratio];
-      return { case: one.case, of: "broker", to, pairs, median: ratio, min: ratio, max: ratio };
+      const spread = { pairs: [ratio], median: ratio, min: ratio, max: ratio };
+      return { case: one.case, unit: one.unit, of: "broker", to, ...spread };
     });
 }
 

@@ -19,10 +19,11 @@ export function measurementTable(result: Pick<Result, "measurements">): string {
 }
 
 export function ratioTable(ratios: readonly Ratio[]): string {
-  const head = ["case", "ratio", "median", "lowest to highest pair", "pairs"];
+  const head = ["case", "ratio", "of", "median", "lowest to highest pair", "pairs"];
   const rows = ratios.map((one) => [
     one.case,
     `${one.of} to ${one.to}`,
+    one.unit,
     one.median.toFixed(2),
     one.pairs.length === 1 ? "" : `${one.min.toFixed(2)} to ${one.max.toFixed(2)}`,
     String(one.pairs.length),
