@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Ip } from "#core/address.ts";
-import type { BrokerError } from "#core/errors.ts";
+import { BrokerError } from "#core/errors.ts";
 import type { Clock, Evidence, LedgerStore, Mirror, RouteTable } from "#core/ports.ts";
 import { startMetricsListener } from "#broker/api/metrics-listener.ts";
 import { startApiServer } from "#broker/api/server.ts";
@@ -28,18 +28,14 @@ import { createConflists } from "./conflists.ts";
 import { verbOfReply } from "./dhcp-verb.ts";
 import type { Effects } from "./effects.ts";
 import { createDhcpKeeper } from "./dhcp-keeper.ts";
+import { observe } from "./gauges.ts";
+import { nodeNetworkOf } from "./node-network.ts";
 import { nodeReports } from "./node-reports.ts";
 import { createNodeKeeper } from "#broker/node/keeper.ts";
 import { openNodePorts } from "#broker/linux/node-ports.ts";
 import { openWatch } from "#broker/linux/watch.ts";
 import { interfaceIndex } from "#broker/linux/libc.ts";
-import {
-  dhcpSettingsOf,
-  identityOf,
-  nodeNetworkOf,
-  poolOf,
-  requirePoolFile,
-} from "./node-settings.ts";
+import { dhcpSettingsOf, identityOf, poolOf, requirePoolFile } from "./node-settings.ts";
 import { type Notifier, createNotifier } from "./notify.ts";
 import { type Parts, createParts } from "./parts.ts";
 import { createReconciler } from "./reconciler.ts";
@@ -68,6 +64,7 @@ export interface Broker extends AsyncDisposable {
 /** Starts everything in the order of spec section 3; what was opened is closed again when a step fails. */
 export async function startBroker(config: Config, overrides: Overrides = {}): Promise<Broker> {
   await using opened = new AsyncDisposableStack();
+  refuseStore(config);
   const clock = createSteadyClock(overrides.clock ?? systemClock);
   const since = clock.now();
   const telemetry = createTelemetry({ level: config.logLevel, now: () => clock.now() });
@@ -128,6 +125,8 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     random: Math.random,
     onEvent: (event) => telemetry.log.warn(event, `DHCP request dropped (${event.reason})`),
   });
+  const serving = () => standing.notServing === undefined;
+  telemetry.observe(() => observe({ parts, pool, dhcp: dhcp.counters, serving }));
   const conflists = createConflists({
     config,
     mtu,
@@ -184,7 +183,9 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
       serving.use(openWatch({ ownPort: outside.netlink.port, onChange, trouble: watchTrouble }));
       const listen = parseListen(config.metricsAddr);
       if (listen !== undefined)
-        serving.use(await startMetricsListener({ ...listen, metrics: () => handlers.metrics(), onError }));
+        serving.use(
+          await startMetricsListener({ ...listen, metrics: () => handlers.metrics(), onError }),
+        );
       standing.notServing = undefined;
       await conflists.write().catch((error: Error) => parts.trouble("conflist", error));
       notifier.ready(`serving ${poolFile.subnet} on ${config.bridge}`);
@@ -250,6 +251,14 @@ async function openOutside(
   });
   const evidence = openEvidence({ netlink, routes, bridge });
   return { store, netlink, routes, mirror, spool: openSpool(config.spoolPath), evidence };
+}
+
+/** Better no start than one without the store that was asked for. */
+function refuseStore({ store }: Config): void {
+  if (store === undefined) return;
+  throw new BrokerError("invalid-config", `--store ${store}: this release has no central store`, {
+    hint: "leave --store out: the node then stands alone",
+  });
 }
 
 function openNotifier({ log }: Telemetry): Notifier {

@@ -15,6 +15,10 @@ export interface Observed {
   readonly activeGuestLeases: number;
   readonly spoolDepth: number;
   readonly serving: boolean;
+  /** DHCP packets since start, by message type. */
+  readonly dhcpReceived: Readonly<Record<string, number>>;
+  /** DHCP packets left without an answer since start, by reason. */
+  readonly dhcpDropped: ReadonlyMap<string, number>;
 }
 
 export interface Meters {
@@ -25,8 +29,6 @@ export interface Meters {
   commit(result: "ok" | "failed", changes: number, seconds: number): void;
   /** Something of the node's set-up was put right. */
   nodeRepair(item: string): void;
-  dhcpPacket(type: string): void;
-  dhcpDropped(reason: string): void;
   observe(source: () => Observed): void;
   text(): Promise<string>;
 }
@@ -72,16 +74,6 @@ export function createMeters(): Meters {
     "Items of the node's set-up that were put right.",
     ["item"],
   );
-  const packets = counter(
-    "cocoon_net_dhcp_packets_total",
-    "DHCP packets received, by message type.",
-    ["type"],
-  );
-  const dropped = counter(
-    "cocoon_net_dhcp_dropped_total",
-    "DHCP packets left without an answer, by reason.",
-    ["reason"],
-  );
   leaseTotal.inc({ result: "ok" }, 0);
   leaseTotal.inc({ result: "failed" }, 0);
   return {
@@ -98,8 +90,6 @@ export function createMeters(): Meters {
       if (result === "ok") committed.inc(changes);
     },
     nodeRepair: (item) => repairs.inc({ item }),
-    dhcpPacket: (type) => packets.inc({ type }),
-    dhcpDropped: (reason) => dropped.inc({ reason }),
     observe: (source) => registerGauges(registry, source),
     text: () => registry.metrics(),
   };
@@ -144,4 +134,32 @@ function registerGauges(registry: Registry, source: () => Observed): void {
           addresses.set({ pool, state }, amount);
     },
   });
+  const running = (
+    name: string,
+    help: string,
+    label: string,
+    read: (observed: Observed) => Iterable<[string, number]>,
+  ) =>
+    new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        this.reset();
+        for (const [value, amount] of read(source())) this.inc({ [label]: value }, amount);
+      },
+    });
+  running(
+    "cocoon_net_dhcp_packets_total",
+    "DHCP packets received, by message type.",
+    "type",
+    ({ dhcpReceived }) => Object.entries(dhcpReceived),
+  );
+  running(
+    "cocoon_net_dhcp_dropped_total",
+    "DHCP packets left without an answer, by reason.",
+    "reason",
+    ({ dhcpDropped }) => dhcpDropped,
+  );
 }

@@ -8,10 +8,7 @@ import type { Pool } from "#core/range.ts";
 import { API_VERSION } from "#broker/api/contract.ts";
 import { type DhcpSettings, dhcpSettings } from "#broker/dhcp/settings.ts";
 import type { PoolFile } from "#provision/pool-file.ts";
-import type { NodeNetwork } from "#broker/node/desired.ts";
 import type { Config } from "./config.ts";
-
-type NodeSettings = Pick<Config, "bridge" | "noMasqueradeCidr" | "guestIsolation" | "skipIptables">;
 
 /** Throws `not-ready` when the node has no pool yet. */
 export function requirePoolFile(file: PoolFile | undefined, path: string): PoolFile {
@@ -63,28 +60,5 @@ export function identityOf(file: PoolFile, config: Config, bootId: string) {
     platform: file.platform,
     node: file.nodeName,
     bridge: config.bridge,
-  };
-}
-
-/** What the node must look like. `mtu` in bytes: the smallest of the node's interfaces. */
-export function nodeNetworkOf(file: PoolFile, config: NodeSettings, mtu: number): NodeNetwork {
-  const prefixes = (texts: readonly string[]) => texts.flatMap((text) => parsePrefix(text) ?? []);
-  const subnet = parsePrefix(file.subnet);
-  if (subnet === undefined)
-    throw new BrokerError("invalid-config", `${file.subnet} is not a range`);
-  return {
-    bridge: config.bridge,
-    gateway: file.gateway,
-    subnet,
-    mtu,
-    platform: file.platform,
-    ...(file.primaryNIC === "" ? {} : { primaryNic: file.primaryNIC }),
-    secondaryNics: file.secondaryNICs,
-    masquerade: true,
-    noMasqueradeCidrs: prefixes(config.noMasqueradeCidr),
-    dropCidrs: prefixes(file.dropCIDRs),
-    dropInternalAccess: file.dropInternalAccess,
-    guestIsolation: config.guestIsolation,
-    manageIptables: managesIptables(file, config),
   };
 }

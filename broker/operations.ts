@@ -8,7 +8,7 @@ import { planNodeTeardown, teardownNode } from "#broker/node/teardown.ts";
 import { BrokerError } from "#core/errors.ts";
 import type { PoolFile } from "#provision/pool-file.ts";
 import type { Config } from "./config.ts";
-import { nodeNetworkOf } from "./node-settings.ts";
+import { nodeNetworkOf } from "./node-network.ts";
 
 /** One line for each thing of ours on this node, in the order in which they would be removed. */
 export function planNodeRemoval(config: Config, pool: PoolFile): Promise<readonly string[]> {

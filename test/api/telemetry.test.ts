@@ -133,12 +133,13 @@ describe("the metrics", () => {
       activeGuestLeases: 1,
       spoolDepth: 3,
       serving: true,
+      dhcpReceived: { discover: 5, request: 4 },
+      dhcpDropped: new Map([["rate", 1]]),
     }));
     meters.event({ event: "dhcp.refused", mac, reason: "exhausted" });
     meters.cniCall("ADD", "ok", 0.0007);
     meters.commit("ok", 4, 0.0002);
     meters.nodeRepair("route");
-    meters.dhcpDropped("rate");
     const text = await meters.text();
     for (const line of [
       'cocoon_net_dhcp_lease_total{result="ok"} 0',
@@ -152,6 +153,7 @@ describe("the metrics", () => {
       'cocoon_net_commit_duration_seconds_count{result="ok"} 1',
       "cocoon_net_committed_changes_total 4",
       'cocoon_net_node_repairs_total{item="route"} 1',
+      'cocoon_net_dhcp_packets_total{type="discover"} 5',
       'cocoon_net_dhcp_dropped_total{reason="rate"} 1',
     ])
       expect(text).toContain(line);
