@@ -4,6 +4,7 @@ import { SummaryReporter } from "#test/setup/summary-reporter.ts";
 
 /** Folders of tests that change namespaces, disks or processes; they need root and Linux. */
 const SYSTEM_FOLDERS = [
+  "bench",
   "conformance",
   "containerd",
   "contract",
