@@ -27,7 +27,7 @@ export function offerAddress(
   now: Millis,
 ): OfferOutcome {
   ledger.offers.lapse(now);
-  const settled = ledger.containerOfMac(mac) ?? leaseOf(ledger, pool, mac);
+  const settled = containerOf(ledger, pool, mac) ?? leaseOf(ledger, pool, mac);
   if (settled !== undefined) return { kind: "offer", ip: settled.ip, shortened: false };
   const drawn =
     preferred(ledger, pool, mac, requested) ??
@@ -67,7 +67,7 @@ export function decideBind(
   const { mac, ip, mode, seconds } = request;
   const refuse = (reason: string) =>
     unchanged<BindOutcome>({ kind: "refused", reason }, [{ event: "dhcp.refused", mac, reason }]);
-  const container = ledger.containerOfMac(mac);
+  const container = containerOf(ledger, pool, mac);
   if (container !== undefined) {
     if (container.ip !== ip) return refuse("the address of the MAC's container is another one");
     const draft = new Draft();
@@ -153,6 +153,13 @@ export function decideDecline(
   return draft.decision({ quarantined: true });
 }
 
+/** The lease of the container with this MAC, as far as the pool reaches: not its IPv6 address, nor one of another bridge. */
+function containerOf(ledger: Ledger, pool: Pool, mac: Mac): Lease | undefined {
+  return ledger
+    .containersOfMac(mac)
+    .find((lease) => isAllocatable(pool.sets[0] ?? [], lease.ip) !== undefined);
+}
+
 function leaseOf(ledger: Ledger, pool: Pool, mac: Mac): Lease | undefined {
   return ledger
     .heldBy(guestKey(mac))
@@ -167,7 +174,7 @@ function preferred(
   requested: Ip | undefined,
 ): { ip: Ip; shortened: boolean } | undefined {
   const offered = ledger.offers.of(mac);
-  if (offered !== undefined && isAllocatable(pool.sets[0] ?? [], offered.ip) !== undefined)
+  if (offered !== undefined && obstacleTo(ledger, pool, mac, offered.ip) === undefined)
     return { ip: offered.ip, shortened: false };
   for (const cooled of ledger.cooledBy(guestKey(mac))) {
     if (obstacleTo(ledger, pool, mac, cooled.ip) === undefined)
@@ -186,7 +193,9 @@ function obstacleTo(ledger: Ledger, pool: Pool, mac: Mac, ip: Ip): string | unde
   const offer = ledger.offer(ip);
   if (offer !== undefined && offer.mac !== mac) return "the address is offered to another guest";
   const lease = ledger.lease(ip);
-  if (lease === undefined || offer?.mac === mac) return undefined;
+  if (lease === undefined) return undefined;
+  // Offered while it cooled. The offer gives no right to more: a commit that failed may have brought the holder back.
+  if (offer?.mac === mac && lease.state === "cooling") return undefined;
   if (lease.owner?.kind === "guest" && lease.owner.mac === mac && lease.state !== "quarantined")
     return undefined;
   if (lease.owner?.kind === "found" && lease.mac === mac) return undefined;

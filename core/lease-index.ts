@@ -56,8 +56,8 @@ export class LeaseIndex {
     return [...owners.values()];
   }
 
-  containerOfMac(mac: Mac): Lease | undefined {
-    return this.#macs.of(mac).next().value;
+  containersOfMac(mac: Mac): readonly Lease[] {
+    return [...this.#macs.of(mac)];
   }
 
   stickyFor(name: string): readonly Lease[] {

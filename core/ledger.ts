@@ -87,9 +87,9 @@ export class Ledger {
     return this.#leases.ownersOfInterface(containerId, ifname);
   }
 
-  /** The container's lease that was given for this MAC. */
-  containerOfMac(mac: Mac): Lease | undefined {
-    return this.#leases.containerOfMac(mac);
+  /** The containers' leases that were given for this MAC. */
+  containersOfMac(mac: Mac): readonly Lease[] {
+    return this.#leases.containersOfMac(mac);
   }
 
   /** Cooling addresses that the key held last. */
