@@ -70,13 +70,15 @@ export function parseMac(text: string): Mac | undefined {
 
 /** Six octets as a MAC address. */
 export function macFromBytes(bytes: Uint8Array): Mac {
-  let text = "";
-  for (let index = 0; index < 6; index++) {
-    const octet = bytes[index] ?? 0;
-    text += (index === 0 ? "" : ":") + (octet < 16 ? "0" : "") + octet.toString(16);
-  }
+  let text = hexadecimal[bytes[0] ?? 0] ?? "";
+  for (let index = 1; index < 6; index++) text += `:${hexadecimal[bytes[index] ?? 0]}`;
   return text as Mac;
 }
+
+/** Two digits for each octet: every DHCP packet names a MAC. */
+const hexadecimal: readonly string[] = Array.from({ length: 256 }, (_, octet) =>
+  octet.toString(16).padStart(2, "0"),
+);
 
 export function macToBytes(mac: Mac): Uint8Array {
   return Uint8Array.from(mac.split(":"), (octet) => Number.parseInt(octet, 16));

@@ -173,7 +173,8 @@ function requestedOf(packet: Packet): Ip | undefined {
 
 function hasUnicastMac({ htype, hlen, chaddr }: Packet): boolean {
   if (htype !== ETHERNET || hlen !== 6 || ((chaddr[0] ?? 1) & 1) !== 0) return false;
-  return chaddr.subarray(0, 6).some((octet) => octet !== 0);
+  for (let index = 0; index < 6; index++) if (chaddr[index] !== 0) return true;
+  return false;
 }
 
 function clientOf(packet: Packet, source: Ip): Client {

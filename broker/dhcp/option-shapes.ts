@@ -45,11 +45,17 @@ export const text: Shape<string> = {
     while (end > 0 && bytes[end - 1] === 0) end--;
     if (end === 0) return undefined;
     let read = "";
-    for (const code of bytes.subarray(0, end))
-      read += isPrintable(code) ? String.fromCharCode(code) : "";
+    for (let at = 0; at < end; at++) {
+      const code = bytes[at] ?? 0;
+      if (isPrintable(code)) read += String.fromCharCode(code);
+    }
     return read === "" ? undefined : read;
   },
-  encode: (value) => Uint8Array.from(value, (letter) => letter.charCodeAt(0)),
+  encode(value) {
+    const bytes = new Uint8Array(value.length);
+    for (let at = 0; at < bytes.length; at++) bytes[at] = value.charCodeAt(at);
+    return bytes;
+  },
 };
 
 /** RFC 6842 and RFC 2132 9.14: type and at least one byte; anything shorter counts as absent. */
@@ -84,7 +90,6 @@ function number(size: 1 | 2 | 4): Shape<number> {
 
 function unsigned(value: number, size: number): Uint8Array {
   const bytes = new Uint8Array(size);
-  for (let at = size - 1, rest = value; at >= 0; at--, rest = Math.floor(rest / 256))
-    bytes[at] = rest % 256;
+  for (let at = size - 1, rest = value; at >= 0; at--, rest >>>= 8) bytes[at] = rest;
   return bytes;
 }

@@ -19,6 +19,7 @@ export const OPTIONS_OFFSET = 240;
 export const MIN_MESSAGE = 300;
 
 const COOKIE = 0x63825363;
+const CHADDR = { start: 28, end: 44 };
 const SNAME = { start: 44, end: 108 };
 const FILE = { start: 108, end: 236 };
 const OVERLOAD = 52;
@@ -85,7 +86,7 @@ export function decodePacket(bytes: Uint8Array): Packet | Malformed {
     yiaddr: view.getUint32(16),
     siaddr: view.getUint32(20),
     giaddr: view.getUint32(24),
-    chaddr: bytes.subarray(28, SNAME.start),
+    chaddr: bytes.subarray(CHADDR.start, CHADDR.end),
     sname,
     file,
     options,
@@ -114,14 +115,24 @@ export function encodePacket(header: PacketHeader, fields: readonly OptionField[
   view.setUint32(16, header.yiaddr);
   view.setUint32(20, header.siaddr);
   view.setUint32(24, header.giaddr);
-  bytes.set(header.chaddr.subarray(0, 16), 28);
-  bytes.set(header.sname.subarray(0, SNAME.end - SNAME.start), SNAME.start);
-  bytes.set(header.file.subarray(0, FILE.end - FILE.start), FILE.start);
+  writeBytes(bytes, CHADDR, header.chaddr);
+  writeBytes(bytes, SNAME, header.sname);
+  writeBytes(bytes, FILE, header.file);
   view.setUint32(OPTIONS_OFFSET - 4, COOKIE);
   let at = OPTIONS_OFFSET;
   for (const field of fields) at = writeField(bytes, at, field);
   bytes[at] = END_OPTION;
   return bytes;
+}
+
+/** As many as fit the field; a loop, because most fields are short or empty. */
+function writeBytes(
+  bytes: Uint8Array,
+  field: { start: number; end: number },
+  value: Uint8Array,
+): void {
+  const length = Math.min(value.length, field.end - field.start);
+  for (let index = 0; index < length; index++) bytes[field.start + index] = value[index] ?? 0;
 }
 
 function overloadOf(options: OptionMap): number {
