@@ -20,9 +20,13 @@ export class NetlinkError extends Error {
 export const errno = {
   notFound: 2,
   noProcess: 3,
+  denied: 13,
   exists: 17,
   noDevice: 19,
+  invalid: 22,
   noAddress: 99,
+  networkUnreachable: 101,
+  hostUnreachable: 113,
 } as const;
 
 function errnoName(number: number): string {

@@ -1,14 +1,9 @@
 // The one owner of npm `netlink` sockets: a bounded window of requests, dumps repeated when interrupted, no way to abort.
-//
-// That library ends the process when a C++ exception leaves its poll handler. It does so in three cases (docs/adr/0003):
-// the socket's receive buffer overran, a listener threw, or a socket was closed inside its own callback. Hence requests
-// go out one datagram at a time whose answers always fit the buffer, dumps have a socket of their own, every listener
-// catches, and closing waits for the next turn of the loop.
 
-import { RawNetlinkSocket } from "netlink/dist/raw.js";
 import { BrokerError } from "#core/errors.ts";
-import { type Message, flag, messageType, readMessages, writeMessage } from "./netlink-codec.ts";
+import { type Message, flag, messageType, writeMessage } from "./netlink-codec.ts";
 import { NetlinkError } from "./netlink-error.ts";
+import { listen, openSocket, sendDatagram } from "./netlink-socket.ts";
 
 /** Requests in flight. An answer takes at most about 1.3 kB of a buffer that is never smaller than 208 kB. */
 export const REQUEST_WINDOW = 64;
@@ -19,10 +14,6 @@ export const DUMP_QUEUE_LIMIT = 64;
 export const DUMP_RETRY_LIMIT = 16;
 const REQUEST_TIMEOUT_MS = 5_000;
 const DUMP_TIMEOUT_MS = 30_000;
-/** Asked for; the kernel gives at most net.core.rmem_max, and the window is safe with its default. */
-const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
-const SEND_BUFFER_BYTES = 1024 * 1024;
-const NETLINK_ROUTE = 0;
 
 export interface NetlinkRequest {
   readonly type: number;
@@ -38,13 +29,19 @@ export interface Netlink extends AsyncDisposable {
   readonly port: number;
   /** Makes every change in order and answers for each, `undefined` or what the kernel said. Rejects with `overloaded`. */
   request(requests: readonly NetlinkRequest[]): Promise<readonly (Error | undefined)[]>;
-  /** Reads a whole table; `read` may leave entries out by answering `undefined`. */
+  /**
+   * Reads a whole table, or the one `entry` that the body asks for; `read` may leave entries out by answering `undefined`.
+   * Rejects with a NetlinkError where the kernel has no such entry.
+   */
   dump<Entry>(
     type: number,
     body: Buffer,
     read: (message: Message) => Entry | undefined,
+    extent?: Extent,
   ): Promise<readonly Entry[]>;
 }
+
+export type Extent = "table" | "entry";
 
 export function openNetlink(): Netlink {
   return new NetlinkConnection();
@@ -159,12 +156,13 @@ class NetlinkConnection implements Netlink {
     type: number,
     body: Buffer,
     read: (message: Message) => Entry | undefined,
+    extent: Extent = "table",
   ): Promise<readonly Entry[]> {
     if (this.#dumpsWaiting >= DUMP_QUEUE_LIMIT) {
       return Promise.reject(overloaded(`more than ${DUMP_QUEUE_LIMIT} netlink dumps wait`));
     }
     this.#dumpsWaiting++;
-    const result = this.#dumpTurn.then(() => this.#dumpRepeatedly(type, body, read));
+    const result = this.#dumpTurn.then(() => this.#dumpRepeatedly(type, body, read, extent));
     this.#dumpTurn = result.then(
       () => this.#dumpsWaiting--,
       () => this.#dumpsWaiting--,
@@ -176,9 +174,10 @@ class NetlinkConnection implements Netlink {
     type: number,
     body: Buffer,
     read: (message: Message) => Entry | undefined,
+    extent: Extent,
   ): Promise<readonly Entry[]> {
     for (let attempt = 0; attempt < DUMP_RETRY_LIMIT; attempt++) {
-      const entries = await this.#dumpOnce(type, body, read);
+      const entries = await this.#dumpOnce(type, body, read, extent);
       if (entries !== undefined) return entries;
     }
     throw new BrokerError(
@@ -193,6 +192,7 @@ class NetlinkConnection implements Netlink {
     type: number,
     body: Buffer,
     read: (message: Message) => Entry | undefined,
+    extent: Extent,
   ): Promise<readonly Entry[] | undefined> {
     if (this.#closed) return Promise.reject(closed());
     const entries: Entry[] = [];
@@ -215,7 +215,7 @@ class NetlinkConnection implements Netlink {
         if (entry !== undefined) entries.push(entry);
       };
       this.#dump = { sequence, receive, interrupted, end };
-      const flags = flag.request | flag.dump;
+      const flags = flag.request | (extent === "table" ? flag.dump : flag.acknowledge);
       const port = this.#dumps.address().port;
       sendDatagram(this.#dumps, writeMessage(type, flags, sequence, port, body), end);
     });
@@ -250,47 +250,6 @@ class NetlinkConnection implements Netlink {
     this.#dumps.close();
   }
 }
-
-function openSocket(): RawNetlinkSocket {
-  return new RawNetlinkSocket(NETLINK_ROUTE, {
-    recvBufferSize: RECEIVE_BUFFER_BYTES,
-    sendBufferSize: SEND_BUFFER_BYTES,
-  });
-}
-
-/** Nothing may throw out of these listeners: it would leave through C++ and end the process. */
-function listen(
-  socket: RawNetlinkSocket,
-  receive: (message: Message) => void,
-  fail: (error: Error) => void,
-): void {
-  socket.on("message", (datagram) => {
-    try {
-      for (const message of readMessages(datagram)) receive(message);
-    } catch (thrown) {
-      fail(asError(thrown));
-    }
-  });
-  socket.on("truncatedMessage", () => fail(new Error("a netlink message was cut off")));
-  socket.on("error", fail);
-}
-
-function sendDatagram(
-  socket: RawNetlinkSocket,
-  datagram: Buffer,
-  fail: (error: Error) => void,
-): void {
-  try {
-    socket.send(datagram, {}, (error) => {
-      if (error !== undefined) fail(error);
-    });
-  } catch (thrown) {
-    setImmediate(() => fail(asError(thrown)));
-  }
-}
-
-const asError = (thrown: unknown): Error =>
-  thrown instanceof Error ? thrown : new Error(String(thrown));
 
 const closed = (): BrokerError =>
   new BrokerError("not-ready", "the netlink sockets are closed", { hint: "start the broker" });

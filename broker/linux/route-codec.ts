@@ -31,6 +31,7 @@ const MAIN_TABLE = 254;
 const SCOPE_LINK = 253;
 const SCOPE_UNIVERSE = 0;
 const UNICAST = 1;
+const MATCHED_ENTRY = 0x2000;
 const ROUTE_BYTES = 12;
 const ROUTE_DESTINATION = 1;
 const ROUTE_INTERFACE = 4;
@@ -93,6 +94,15 @@ export const deleteNeighbour = (ip: Ip, link: number): NetlinkRequest => ({
 /** Body of a request for a whole table, of one family or of all (0). */
 export const everyRoute = (): Buffer => Buffer.alloc(ROUTE_BYTES);
 export const everyNeighbour = (): Buffer => Buffer.alloc(NEIGHBOUR_BYTES);
+
+/** Asks for the entry that a packet to the address would use, as it stands in the table (RTM_F_FIB_MATCH). */
+export function routeTowards(ip: Ip): Buffer {
+  const header = Buffer.alloc(ROUTE_BYTES);
+  header.writeUInt8(addressFamily(ip), 0);
+  header.writeUInt8(ipFamily(ip) === 4 ? 32 : 128, 1);
+  header.writeUInt32LE(MATCHED_ENTRY, 8);
+  return Buffer.concat([header, attribute(ROUTE_DESTINATION, ipBytes(ip))]);
+}
 
 export function readRoute(message: Message): RouteEntry | undefined {
   const { body } = message;

@@ -18,6 +18,7 @@ import {
   neighbourState,
   readNeighbour,
   readRoute,
+  routeTowards,
 } from "./route-codec.ts";
 
 export interface RouteTableOptions {
@@ -36,6 +37,22 @@ export function openRouteTable({ netlink, bridge }: RouteTableOptions): RouteTab
     async list() {
       const link = interfaceIndex(bridge);
       return link === undefined ? [] : listHostRoutes(netlink, link);
+    },
+    async stands(ip) {
+      const link = interfaceIndex(bridge);
+      if (link === undefined) return false;
+      try {
+        const found = await netlink.dump(
+          messageType.getRoute,
+          routeTowards(ip),
+          readRoute,
+          "entry",
+        );
+        return found.some((route) => route.ip === ip && isHostRoute(route, link));
+      } catch (thrown) {
+        if (thrown instanceof NetlinkError && NO_ROUTE.has(thrown.errno)) return false;
+        throw thrown;
+      }
     },
     async apply(changes) {
       const link = interfaceIndex(bridge);
@@ -93,6 +110,15 @@ function outcome(
 
 /** No such entry, no such route, no such device: the bridge went between the look-up and the request. */
 const GONE: ReadonlySet<number> = new Set([errno.notFound, errno.noProcess, errno.noDevice]);
+
+/** No route leads there at all, or one that refuses. */
+const NO_ROUTE: ReadonlySet<number> = new Set([
+  errno.noProcess,
+  errno.denied,
+  errno.invalid,
+  errno.networkUnreachable,
+  errno.hostUnreachable,
+]);
 
 const withoutBridge = (change: RouteChange, bridge: string): BrokerError | undefined =>
   change.op === "delete"

@@ -16,7 +16,7 @@ export interface NodeKeeperOptions {
   readonly network: NodeNetwork;
   readonly ports: NodePorts;
   readonly now: () => Millis;
-  /** Each repair that changed or failed something. */
+  /** Each check that changed something, or whose problems are not those of the check before. */
   readonly onReport: (report: NodeReport) => void;
   /** Once per fight: someone else keeps changing this item. */
   readonly onFight: (item: string) => void;
@@ -37,6 +37,7 @@ export function createNodeKeeper(options: NodeKeeperOptions): NodeKeeper {
   const fights = createFights();
   let wake: () => void = () => {};
   let stale = false;
+  let lastTrouble = "";
 
   const apply = async (): Promise<NodeReport> => {
     stale = false;
@@ -44,7 +45,11 @@ export function createNodeKeeper(options: NodeKeeperOptions): NodeKeeper {
     for (const item of new Set(report.items)) {
       if (fights.repaired(item, now())) options.onFight(item);
     }
-    if (report.changed.length > 0 || report.problems.length > 0) options.onReport(report);
+    const trouble = report.problems
+      .map(({ item, error }) => `${item}: ${error.message}`)
+      .join("\n");
+    if (report.changed.length > 0 || trouble !== lastTrouble) options.onReport(report);
+    lastTrouble = trouble;
     return report;
   };
 

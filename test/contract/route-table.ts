@@ -33,6 +33,23 @@ export function routeTableContract(name: string, open: () => Promise<Subject>): 
       expect(sorted(await table.list())).toEqual([{ ip: five, mac }, { ip: six }]);
     });
 
+    it("says of one address whether its route stands", async () => {
+      await using subject = await open();
+      const { table } = subject;
+      await table.apply([
+        { op: "add", ip: five },
+        { op: "add", ip: six },
+      ]);
+      expect(await table.stands(five)).toBe(true);
+      expect(await table.stands(six)).toBe(true);
+      expect(await table.stands(ip("10.9.0.6"))).toBe(false);
+      expect(await table.stands(ip("fd00:9::7"))).toBe(false);
+      await table.apply([{ op: "delete", ip: five }]);
+      expect(await table.stands(five)).toBe(false);
+      await subject.setBridge(false);
+      expect(await table.stands(six)).toBe(false);
+    });
+
     it("adds twice and deletes twice without an error", async () => {
       await using subject = await open();
       const add = { op: "add", ip: five } as const;

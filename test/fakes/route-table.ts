@@ -19,6 +19,7 @@ export function fakeRouteTable(bridge = "cni0"): FakeRouteTable {
   return {
     list: () =>
       Promise.resolve([...routes].map(([ip, mac]) => (mac === undefined ? { ip } : { ip, mac }))),
+    stands: (ip) => Promise.resolve(routes.has(ip)),
     apply: (changes) =>
       Promise.resolve(
         changes.map((change) => {

@@ -48,6 +48,18 @@ it("writes routes that `ip` shows as ours, and leaves another owner's alone", as
   expect(await subject.table.list()).toEqual([{ ip: ip("10.9.0.5") }]);
 });
 
+it("does not take another route for the host route that is asked for", async () => {
+  await using subject = kernelSubject();
+  run("ip address add 10.9.0.1/24 dev cni0");
+  run("ip route add default via 10.9.0.254 dev cni0");
+  run("ip route add 10.9.0.9/32 dev cni0 scope link proto static");
+  for (const address of ["10.9.0.1", "10.9.0.5", "10.9.0.9", "192.0.2.1"]) {
+    expect(await subject.table.stands(ip(address))).toBe(false);
+  }
+  await subject.table.apply([{ op: "add", ip: ip("10.9.0.5") }]);
+  expect(await subject.table.stands(ip("10.9.0.5"))).toBe(true);
+});
+
 it("takes 20,000 requests in one turn of the loop, each answered", async () => {
   enterFreshNamespace();
   await using netlink = openNetlink();
