@@ -13,9 +13,9 @@ const IDLE_MS = 60_000;
 const QUICK_IDLE_MS = 100;
 const WORN_LEASES = 140;
 const PAIRS = 200_000;
-const QUICK_PAIRS = 40;
+const QUICK_PAIRS = 20;
 /** Readings on the way. */
-const STEPS = 4;
+const STEPS = 2;
 /** Pairs before the first reading that growth is counted from: compiled code and grown buffers are no leak. */
 const WARM_UP_PAIRS = 20_000;
 const QUICK_WARM_UP_PAIRS = 4;

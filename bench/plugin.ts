@@ -30,13 +30,13 @@ interface Load {
 
 const LOADS: readonly Load[] = [
   { leases: 0, alone: 200, crowded: 320 },
-  { leases: 1_000, alone: 100, crowded: 320 },
-  { leases: 10_000, alone: 40, crowded: 96 },
-  { leases: 65_536, alone: 10, crowded: 64 },
+  { leases: 1_000, alone: 60, crowded: 128 },
+  { leases: 10_000, alone: 30, crowded: 64 },
+  { leases: 65_536, alone: 8, crowded: 32 },
 ];
 const QUICK_LOADS: readonly Load[] = [{ leases: 10, alone: 4, crowded: 8 }];
 const CROWD = 32;
-const ALTERNATIONS = 7;
+const ALTERNATIONS = 5;
 const QUICK_ALTERNATIONS = 2;
 /** Calls before the first that counts: file caches, the broker's compiler. */
 const WARM_UP = 300;

@@ -12,7 +12,7 @@ import { BRIDGE, type BenchNode, startNode } from "./node.ts";
 
 const LEASES = [0, 140, 65_536];
 const QUICK_LEASES = [10];
-const REPEATS = 7;
+const REPEATS = 5;
 const QUICK_REPEATS = 1;
 /** Between two looks at the number of routes: looking costs the broker time. */
 const LOOK_MS = 50;

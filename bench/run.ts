@@ -27,6 +27,11 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 
+// A benchmark that is interrupted fails at its next step, so that its namespaces and processes go with it.
+let interrupted = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => (interrupted = true));
+
 for (const bench of chosen(positionals)) await measure(bench);
 
 function chosen(names: readonly string[]): readonly Bench[] {
@@ -41,6 +46,7 @@ function chosen(names: readonly string[]): readonly Bench[] {
 async function measure(bench: Bench): Promise<void> {
   const { quick } = values;
   const progress = (doing: string): void => {
+    if (interrupted) throw new Error(`interrupted before ${bench.name}: ${doing}`);
     process.stderr.write(`${bench.name}: ${doing}\n`);
   };
   const before = circumstances();
