@@ -45,12 +45,7 @@ export function decideAttach(
   moment: Moment,
 ): Decision<AttachOutcome> {
   const key = ownerKey(request.owner);
-  const tombstone = ledger.tombstone(key);
-  if (
-    tombstone !== undefined &&
-    tombstone.until > moment.now &&
-    isOlder(request.attachment.stamp, tombstone.stamp, moment.bootId)
-  ) {
+  if (isReleased(ledger, request, moment)) {
     const { containerId } = request.owner;
     return unchanged({ kind: "refused", error: staleCall(request.owner) }, [
       { event: "attachment.refused", reason: "stale-call", containerId },
@@ -61,9 +56,25 @@ export function decideAttach(
     if (request.strict && held.some((lease) => lease.attachment?.stamp.bootId === moment.bootId)) {
       return unchanged({ kind: "refused", error: duplicate(request.owner, held) });
     }
-    if (fits(held, request)) return replay(held, request);
+    if (fits(held, request)) return replay(held, request, moment);
   }
   return allocate(ledger, request, held, moment);
+}
+
+/** Whether a DEL that began later was answered: one of this key, or one whose conf did not tell its network. */
+function isReleased(
+  ledger: Ledger,
+  { owner, attachment }: AttachRequest,
+  { now, bootId }: Moment,
+): boolean {
+  return [ownerKey(owner), ownerKey({ ...owner, network: "" })].some((key) => {
+    const tombstone = ledger.tombstone(key);
+    return (
+      tombstone !== undefined &&
+      tombstone.until > now &&
+      isOlder(attachment.stamp, tombstone.stamp, bootId)
+    );
+  });
 }
 
 /** Whether what is held answers the request: one address of each set, the requested ones among them. */
@@ -71,19 +82,32 @@ function fits(held: readonly Lease[], request: AttachRequest): boolean {
   const { sets } = request.pool;
   if (held.length !== sets.length) return false;
   const inPlace = held.every(
-    (lease, set) => lease.set === set && isAllocatable(sets[set] ?? [], lease.ip) !== undefined,
+    (lease, set) =>
+      lease.pool === request.pool.name &&
+      lease.set === set &&
+      isAllocatable(sets[set] ?? [], lease.ip) !== undefined,
   );
   return inPlace && request.requested.every((ip) => held.some((lease) => lease.ip === ip));
 }
 
 /** The same answer again; the newer call's evidence replaces the older one's, the confirmation stays. */
-function replay(held: readonly Lease[], request: AttachRequest): Decision<AttachOutcome> {
+function replay(
+  held: readonly Lease[],
+  request: AttachRequest,
+  moment: Moment,
+): Decision<AttachOutcome> {
   const draft = new Draft();
-  const leases = held.map((lease): Lease => ({
-    ...lease,
-    attachment: request.attachment,
-    ...(request.mac === undefined ? {} : { mac: request.mac }),
-  }));
+  const leases = held.map((lease): Lease => {
+    const { attachment } = lease;
+    const late =
+      attachment !== undefined &&
+      isOlder(request.attachment.stamp, attachment.stamp, moment.bootId);
+    return {
+      ...lease,
+      attachment: late ? attachment : request.attachment,
+      ...(request.mac === undefined ? {} : { mac: request.mac }),
+    };
+  });
   for (const lease of leases) {
     draft.put(lease);
     if (lease.routed) draft.route(lease.ip, lease.mac);
@@ -113,7 +137,7 @@ function allocate(
     const asked = index < 0 ? undefined : wanted.splice(index, 1)[0];
     const drawn =
       asked === undefined
-        ? drawFor(ledger, request, set)
+        ? drawFor(ledger, request, set, held)
         : takeRequested(ledger, ranges, asked, held);
     if (drawn instanceof BrokerError) {
       const events =
@@ -148,10 +172,11 @@ function drawFor(
   ledger: Ledger,
   request: AttachRequest,
   set: number,
+  held: readonly Lease[],
 ): { ip: Ip; shortened: boolean } | BrokerError {
-  const own = request.sticky === undefined ? [] : ledger.stickyFor(request.sticky);
+  const kept = request.sticky === undefined ? [] : ledger.stickyFor(request.sticky);
   return (
-    draw(ledger, request.pool, set, own) ??
+    draw(ledger, request.pool, set, [...held, ...kept]) ??
     exhausted(ledger, request.pool, request.pool.sets[set] ?? [])
   );
 }

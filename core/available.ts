@@ -10,7 +10,7 @@ import { type Pool, type RangeSet, rangeFor } from "./range.ts";
  * when nothing else is free. Addresses that another pool's leases took are not free here either.
  */
 export function availableIn(ledger: Ledger, pool: Pool): bigint {
-  const bySet = pool.sets.map((set) => freeIn(ledger, set) + coolingIn(ledger, pool, set));
+  const bySet = pool.sets.map((set) => freeIn(ledger, set) + coolingIn(ledger, set));
   return bySet.reduce((least, next) => (next < least ? next : least), bySet[0] ?? 0n);
 }
 
@@ -20,9 +20,9 @@ function freeIn(ledger: Ledger, set: RangeSet): bigint {
   return free < 0n ? 0n : free;
 }
 
-function coolingIn(ledger: Ledger, pool: Pool, set: RangeSet): bigint {
+function coolingIn(ledger: Ledger, set: RangeSet): bigint {
   let cooling = 0n;
-  for (const { ip } of ledger.cooling(pool.name)) {
+  for (const { ip } of ledger.cooling()) {
     if (set[0]?.family === ipFamily(ip) && rangeFor(set, ip) !== undefined) cooling++;
   }
   return cooling;

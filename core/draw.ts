@@ -16,7 +16,7 @@ export interface Drawn {
 export const cursorName = (pool: Pool, set: number): string => `${pool.name} ${set}`;
 
 /**
- * Draws from one range set of the pool. `own` are cooling addresses that the asker held last: they come back to it without
+ * Draws from one range set of the pool. `own` are addresses that the asker holds or held last: they come back to it without
  * waiting. Undefined when every address is taken.
  */
 export function draw(
@@ -34,14 +34,14 @@ export function draw(
   const family = ranges[0]?.family ?? 4;
   const next = nextAddress(ranges, ledger.cursor(cursorName(pool, set)), ledger.blocks(family));
   if (next !== undefined) return { ip: next.ip, shortened: false };
-  const oldest = oldestCooling(ledger, pool, ranges);
+  const oldest = oldestCooling(ledger, ranges);
   return oldest === undefined ? undefined : { ip: oldest.ip, shortened: true };
 }
 
-/** The address that has cooled longest; those kept for a sticky name only when there is no other. */
-function oldestCooling(ledger: Ledger, pool: Pool, ranges: RangeSet): Lease | undefined {
+/** The address that has cooled longest, whichever pool's it was (confs are renamed); those kept for a sticky name only when there is no other. */
+function oldestCooling(ledger: Ledger, ranges: RangeSet): Lease | undefined {
   let sticky: Lease | undefined;
-  for (const lease of ledger.cooling(pool.name)) {
+  for (const lease of ledger.cooling()) {
     if (isAllocatable(ranges, lease.ip) === undefined || ledger.offer(lease.ip) !== undefined)
       continue;
     if (lease.sticky === undefined) return lease;

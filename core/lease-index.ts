@@ -17,6 +17,7 @@ export class LeaseIndex {
   readonly #macs = new Groups<Mac>();
   readonly #sticky = new Groups<string>();
   readonly #states = new Groups<string>();
+  readonly #cooling = new Groups<"cooling">();
   readonly #provisional = new Groups<"provisional">();
 
   add(lease: Lease): void {
@@ -72,6 +73,10 @@ export class LeaseIndex {
     return this.#states.size(`${state} ${pool}`);
   }
 
+  cooling(): IterableIterator<Lease> {
+    return this.#cooling.of("cooling");
+  }
+
   provisional(): IterableIterator<Lease> {
     return this.#provisional.of("provisional");
   }
@@ -80,6 +85,7 @@ export class LeaseIndex {
     act(this.#states, `${lease.state} ${lease.pool}`);
     const { owner } = lease;
     if (lease.state === "cooling") {
+      act(this.#cooling, "cooling");
       if (owner !== undefined) act(this.#cooled, ownerKey(owner));
       if (lease.sticky !== undefined) act(this.#sticky, lease.sticky);
     }

@@ -102,9 +102,9 @@ export class Ledger {
     return this.#leases.stickyFor(name);
   }
 
-  /** Cooling addresses of a pool, oldest first. */
-  cooling(pool: string): IterableIterator<Lease> {
-    return this.#leases.inState(pool, "cooling");
+  /** Cooling addresses of all pools, oldest first. */
+  cooling(): IterableIterator<Lease> {
+    return this.#leases.cooling();
   }
 
   quarantined(pool: string): IterableIterator<Lease> {
