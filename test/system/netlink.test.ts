@@ -9,6 +9,9 @@ import { type Subject, routeTableContract } from "#test/contract/route-table.ts"
 import { fakeRouteTable } from "#test/fakes/route-table.ts";
 import { enterFreshNamespace, run } from "./fresh-namespace.ts";
 
+/** Of netlink.ts's wait for an answer. */
+const LONGER_THAN_THE_TIMEOUT_MS = 5_500;
+
 routeTableContract("fake", () => {
   const table = fakeRouteTable();
   const setBridge = (present: boolean) => Promise.resolve(table.setBridge(present));
@@ -81,6 +84,15 @@ it("refuses more requests than its queue holds, and answers none of them twice",
   const many = Array.from({ length: REQUEST_QUEUE_LIMIT + 1 }, () => request);
   await expect(netlink.request(many)).rejects.toMatchObject({ code: "overloaded" });
   expect(await netlink.request([request])).toHaveLength(1);
+});
+
+it("does not take its own busy loop for a kernel that does not answer", async () => {
+  enterFreshNamespace();
+  await using netlink = openNetlink();
+  const table = openRouteTable({ netlink, bridge: "lo" });
+  const adding = table.apply([{ op: "add", ip: ip("10.9.0.5") }]);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LONGER_THAN_THE_TIMEOUT_MS);
+  expect(await adding).toEqual([undefined]);
 });
 
 it("answers what still waits when it is closed", async () => {
