@@ -1,5 +1,6 @@
 // The broker's inner parts, put together from ports alone: nothing here knows what is behind them.
 
+import { effectsOf } from "#core/effects.ts";
 import { Ledger } from "#core/ledger.ts";
 import type { Clock, LedgerStore, Mirror, RouteTable } from "#core/ports.ts";
 import { concernsLease } from "#core/record.ts";
@@ -59,7 +60,8 @@ export function createParts(options: PartsOptions): Parts {
     trouble,
     committed(cause, changes, milliseconds) {
       telemetry.meters.commit("ok", changes.length, milliseconds / 1_000);
-      if (changes.some(concernsLease)) mirroring.touch(cause);
+      const mirrored = cause.filter((verb) => effectsOf[verb].includes("mirror"));
+      if (changes.some(concernsLease) && mirrored.length > 0) mirroring.touch(mirrored);
     },
   });
   const mirroring = createMirroring({ leasing, effects, mirror, trouble });
