@@ -41,8 +41,8 @@ export function decideDetach(
       draft.release(lease, moment.now, "del");
       released.push(lease.ip);
     }
-    draft.changes.push(...bury(ledger, held, request.stamp, moment));
   }
+  draft.changes.push(...bury(ledger, keys, request.stamp, moment));
   return draft.decision({ released });
 }
 
@@ -121,22 +121,28 @@ function isFreedBy(lease: Lease, stamp: Stamp, moment: Moment): boolean {
   return lease.attachment === undefined || isOlder(lease.attachment.stamp, stamp, moment.bootId);
 }
 
-/** The newest DEL of a key is remembered; when there are too many, the oldest is forgotten. */
-function bury(ledger: Ledger, key: OwnerKey, stamp: Stamp, moment: Moment): Change[] {
-  const before = ledger.tombstone(key);
-  const newest =
-    before !== undefined && isOlder(stamp, before.stamp, moment.bootId) ? before.stamp : stamp;
+/** The newest DEL of each key is remembered; when there are too many, the oldest are forgotten. */
+function bury(
+  ledger: Ledger,
+  keys: readonly OwnerKey[],
+  stamp: Stamp,
+  moment: Moment,
+): readonly Change[] {
+  const fresh = keys.filter((key) => ledger.tombstone(key) === undefined).length;
+  let over = ledger.tombstones().size + fresh - TOMBSTONE_LIMIT;
   const changes: Change[] = [];
-  if (before === undefined && ledger.tombstones().size >= TOMBSTONE_LIMIT) {
-    const oldest = ledger.tombstones().keys().next().value;
-    if (oldest !== undefined) changes.push({ op: "delete", key: tombstoneKey(oldest) });
+  for (const key of ledger.tombstones().keys()) {
+    if (over <= 0) break;
+    if (keys.includes(key)) continue;
+    changes.push({ op: "delete", key: tombstoneKey(key) });
+    over--;
   }
-  changes.push({
-    op: "put",
-    record: {
-      kind: "tombstone",
-      tombstone: { key, stamp: newest, until: moment.now + TOMBSTONE_TIME },
-    },
-  });
+  for (const key of keys) {
+    const before = ledger.tombstone(key);
+    const newest =
+      before !== undefined && isOlder(stamp, before.stamp, moment.bootId) ? before.stamp : stamp;
+    const tombstone = { key, stamp: newest, until: moment.now + TOMBSTONE_TIME };
+    changes.push({ op: "put", record: { kind: "tombstone", tombstone } });
+  }
   return changes;
 }

@@ -21,32 +21,41 @@ export function decideSweep(ledger: Ledger, moment: Moment): Decision<Swept> {
   for (const record of ended) {
     if (record.kind === "tombstone")
       draft.changes.push({ op: "delete", key: tombstoneKey(record.tombstone.key) });
-    if (record.kind === "lease") end(ledger, draft, record.lease, moment);
+    if (record.kind === "lease") end(draft, record.lease, moment);
   }
+  forgetOldest(ledger, draft);
   return draft.decision({ ended, more: ended.length === SWEEP_LIMIT });
 }
 
-function end(ledger: Ledger, draft: Draft, lease: Lease, moment: Moment): void {
+function end(draft: Draft, lease: Lease, moment: Moment): void {
   if (lease.state === "leased") {
     draft.release(lease, moment.now, "expired");
     return;
   }
   draft.changes.push(deleteLease(lease.ip));
   draft.events.push({ event: "lease.freed", ip: lease.ip });
-  if (lease.state === "cooling" && lease.owner?.kind === "guest")
-    remember(ledger, draft, lease, moment);
-}
-
-/** A guest finds its last address again while nobody else has it; the guests seen longest ago are forgotten first. */
-function remember(ledger: Ledger, draft: Draft, lease: Lease, moment: Moment): void {
-  if (lease.owner?.kind !== "guest") return;
+  if (lease.state !== "cooling" || lease.owner?.kind !== "guest") return;
+  // A guest finds its last address again while nobody else has it.
   const { mac } = lease.owner;
-  if (ledger.affinity(mac) === undefined && ledger.affinities().size >= AFFINITY_LIMIT) {
-    const oldest = ledger.affinities().keys().next().value;
-    if (oldest !== undefined) draft.changes.push({ op: "delete", key: affinityKey(oldest) });
-  }
   draft.changes.push({
     op: "put",
     record: { kind: "affinity", affinity: { mac, ip: lease.ip, at: moment.now } },
   });
+}
+
+/** The guests seen longest ago make room for those that the draft remembers. */
+function forgetOldest(ledger: Ledger, draft: Draft): void {
+  const kept = new Set(
+    draft.changes.flatMap((change) =>
+      change.op === "put" && change.record.kind === "affinity" ? [change.record.affinity.mac] : [],
+    ),
+  );
+  const fresh = [...kept].filter((mac) => ledger.affinity(mac) === undefined);
+  let over = ledger.affinities().size + fresh.length - AFFINITY_LIMIT;
+  for (const mac of ledger.affinities().keys()) {
+    if (over <= 0) break;
+    if (kept.has(mac)) continue;
+    draft.changes.push({ op: "delete", key: affinityKey(mac) });
+    over--;
+  }
 }
