@@ -64,7 +64,7 @@ export interface Broker extends AsyncDisposable {
 /** Starts everything in the order of spec section 3; what was opened is closed again when a step fails. */
 export async function startBroker(config: Config, overrides: Overrides = {}): Promise<Broker> {
   await using opened = new AsyncDisposableStack();
-  refuseStore(config);
+  refuseUnbuilt(config);
   const clock = createSteadyClock(overrides.clock ?? systemClock);
   const since = clock.now();
   const telemetry = createTelemetry({ level: config.logLevel, now: () => clock.now() });
@@ -253,11 +253,12 @@ async function openOutside(
   return { store, netlink, routes, mirror, spool: openSpool(config.spoolPath), evidence };
 }
 
-/** Better no start than one without the store that was asked for. */
-function refuseStore({ store }: Config): void {
-  if (store === undefined) return;
-  throw new BrokerError("invalid-config", `--store ${store}: this release has no central store`, {
-    hint: "leave --store out: the node then stands alone",
+/** Better no start than one without what was asked for. */
+function refuseUnbuilt({ store, guestMacCheck }: Config): void {
+  const asked = store !== undefined ? `--store ${store}` : guestMacCheck ? "--guest-mac-check" : "";
+  if (asked === "") return;
+  throw new BrokerError("invalid-config", `${asked} is not in this release`, {
+    hint: "leave it out, in flags, environment and config file",
   });
 }
 

@@ -137,7 +137,8 @@ export const settings = {
     usedBy: ["daemon"],
   }),
   guestMacCheck: setting("switch", "guest-mac-check", off, {
-    meaning: "Frames whose source MAC is not the port's known guest are dropped.",
+    meaning:
+      "Frames whose source MAC is not the port's known guest are dropped (not in this release).",
     usedBy: ["daemon"],
   }),
   durability: setting(
