@@ -5,6 +5,7 @@ import { decideForget } from "#core/detach.ts";
 import type { Decision, RouteChange, Verb } from "#core/effects.ts";
 import { BrokerError } from "#core/errors.ts";
 import type { BusinessEvent } from "#core/events.ts";
+import type { Lease } from "#core/lease.ts";
 import type { Ledger } from "#core/ledger.ts";
 import type { Clock } from "#core/ports.ts";
 import type { Change } from "#core/record.ts";
@@ -129,9 +130,6 @@ export class Leasing {
     const begun = performance.now();
     try {
       await this.#options.effects.persist(cause, [...changes, ...this.#sequenceChange()]);
-      this.#storedSequence = this.ledger.sequence;
-      this.#options.committed(cause, changes, performance.now() - begun);
-      return true;
     } catch (thrown) {
       for (const inverse of inverses.toReversed()) this.ledger.apply(inverse);
       const error = commitFailed(thrown);
@@ -139,6 +137,14 @@ export class Leasing {
       for (const { waiting } of decided) waiting.reject(error);
       return false;
     }
+    // From here on it is on disk: nothing that listens may undo it.
+    this.#storedSequence = this.ledger.sequence;
+    try {
+      this.#options.committed(cause, changes, performance.now() - begun);
+    } catch (thrown) {
+      this.#options.trouble("after a commit", asError(thrown));
+    }
+    return true;
   }
 
   #sequenceChange(): Change[] {
@@ -158,14 +164,21 @@ export class Leasing {
     const routes = routed.flatMap(({ decision }) => decision.routes);
     const results = routes.length === 0 ? [] : await this.#applyRoutes(causeOf(routed), routes);
     let index = 0;
+    const refused: { waiting: Waiting; decision: Decision<unknown>; failed: Error }[] = [];
+    const told = new Set<number>();
     for (const { waiting, decision } of decided) {
       const own = results.slice(index, index + decision.routes.length);
       index += decision.routes.length;
       for (const event of decision.events) this.#options.emit(event);
       const failed = this.#failedRoute(decision.routes, own);
-      if (failed === undefined) waiting.resolve(decision.outcome);
-      else this.#takeBack(waiting, decision, failed);
+      if (failed !== undefined) refused.push({ waiting, decision, failed });
+      else {
+        for (const { sequence } of leasedIn(decision)) told.add(sequence);
+        waiting.resolve(decision.outcome);
+      }
     }
+    for (const { waiting, decision, failed } of refused)
+      this.#takeBack(waiting, decision, failed, told);
   }
 
   async #applyRoutes(
@@ -175,7 +188,7 @@ export class Leasing {
     try {
       return await this.#options.effects.route(cause, routes);
     } catch (thrown) {
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      const error = asError(thrown);
       return routes.map(() => error);
     }
   }
@@ -194,15 +207,17 @@ export class Leasing {
     return failed;
   }
 
-  /** New leases without a route are given back; they were never acknowledged, so nobody may count on them. */
-  #takeBack(waiting: Waiting, decision: Decision<unknown>, failed: Error): void {
-    const fresh = decision.changes.flatMap((change) =>
-      change.op === "put" &&
-      change.record.kind === "lease" &&
-      change.record.lease.state === "leased"
-        ? [change.record.lease]
-        : [],
-    );
+  /**
+   * New leases without a route are given back; they were never acknowledged, so nobody may count on them. `told` are those
+   * that a repetition in the same group, whose route stands, was answered with: they stay.
+   */
+  #takeBack(
+    waiting: Waiting,
+    decision: Decision<unknown>,
+    failed: Error,
+    told: ReadonlySet<number>,
+  ): void {
+    const fresh = leasedIn(decision);
     const error = new BrokerError(
       "route-failed",
       `no host route for ${fresh.map((lease) => lease.ip).join(", ")}: ${failed.message}`,
@@ -214,9 +229,9 @@ export class Leasing {
       ),
     );
     for (const { ip, sequence } of fresh) {
-      if (!added.has(ip)) continue;
-      // Queued behind this group: the queue is drained by the caller.
-      this.#queue.push({
+      if (!added.has(ip) || told.has(sequence)) continue;
+      // In front of the queue: a repetition that waits there must not be answered with what is about to go.
+      this.#queue.unshift({
         verb: waiting.verb,
         decide: (ledger, moment) =>
           decideForget(ledger, { ip, sequence, reason: "route-failed" }, moment),
@@ -231,6 +246,16 @@ export class Leasing {
 const causeOf = (decided: readonly Decided[]): Cause => [
   ...new Set(decided.map(({ waiting }) => waiting.verb)),
 ];
+
+const leasedIn = ({ changes }: Decision<unknown>): Lease[] =>
+  changes.flatMap((change) =>
+    change.op === "put" && change.record.kind === "lease" && change.record.lease.state === "leased"
+      ? [change.record.lease]
+      : [],
+  );
+
+const asError = (thrown: unknown): Error =>
+  thrown instanceof Error ? thrown : new Error(String(thrown));
 
 function commitFailed(thrown: unknown): BrokerError {
   if (thrown instanceof BrokerError && thrown.code === "commit-failed") return thrown;
