@@ -19,6 +19,8 @@ const COMPILE_FLAGS = [
   "-O2",
   "-D_GNU_SOURCE",
   '-DCONFIG_VERSION="2021-03-27"',
+  // assert() names its file: without this it would be the path of the machine that built it.
+  `-ffile-prefix-map=${ROOT}/=`,
   "-ffunction-sections",
   "-fdata-sections",
 ];
