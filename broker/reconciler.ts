@@ -2,7 +2,8 @@
 
 import type { Ip } from "#core/address.ts";
 import { decideForget } from "#core/detach.ts";
-import type { Lease } from "#core/lease.ts";
+import { unchanged } from "#core/effects.ts";
+import type { Attachment, Lease } from "#core/lease.ts";
 import { FOUND_GRACE, PROVISIONAL_GRACE } from "#core/limits.ts";
 import type { Evidence } from "#core/ports.ts";
 import type { Leasing } from "./leasing.ts";
@@ -33,7 +34,7 @@ export function createReconciler({
     async run(signal) {
       while (!signal.aborted) {
         try {
-          await reconcile(leasing, evidence, absentOnce);
+          await reconcile({ leasing, evidence, trouble }, absentOnce);
         } catch (thrown) {
           trouble("reconciler", thrown instanceof Error ? thrown : new Error(String(thrown)));
         }
@@ -45,11 +46,10 @@ export function createReconciler({
 
 /**
  * The leases are read first and the evidence second, so that a lease made in between is not judged by older evidence; a
- * release names the sequence number that was judged.
+ * release is of the very record that was judged: one that was confirmed or answered again meanwhile has new evidence.
  */
 async function reconcile(
-  leasing: Leasing,
-  evidence: Evidence,
+  { leasing, evidence, trouble }: ReconcilerOptions,
   absentOnce: Map<Ip, number>,
 ): Promise<void> {
   const suspects = suspectsOf(leasing);
@@ -58,22 +58,36 @@ async function reconcile(
     : new Set<Ip>();
   const absent = new Map<Ip, number>();
   for (const lease of suspects) {
-    const present =
-      lease.attachment === undefined
-        ? seen.has(lease.ip)
-        : (await evidence.attachment(lease.attachment)) === "present";
-    if (present) continue;
+    if (await isPresent(lease)) continue;
     if (absentOnce.get(lease.ip) !== lease.sequence) {
       absent.set(lease.ip, lease.sequence);
       continue;
     }
     await leasing.submit("SWEEP", (ledger, moment) =>
-      decideForget(ledger, { ip: lease.ip, sequence: lease.sequence, reason: "gone" }, moment),
+      ledger.lease(lease.ip) === lease
+        ? decideForget(ledger, { ip: lease.ip, sequence: lease.sequence, reason: "gone" }, moment)
+        : unchanged({ released: [] }),
     );
   }
   absentOnce.clear();
   for (const [ip, sequence] of absent) absentOnce.set(ip, sequence);
+
+  async function isPresent({ ip, attachment }: Lease): Promise<boolean> {
+    if (attachment === undefined) return seen.has(ip);
+    if (isOfEarlierBoot(attachment, leasing.moment().bootId)) return false;
+    try {
+      return (await evidence.attachment(attachment)) === "present";
+    } catch (thrown) {
+      // What cannot be looked at is not absent, and must not keep the others from being judged.
+      trouble(`namespace of ${ip}`, thrown instanceof Error ? thrown : new Error(String(thrown)));
+      return true;
+    }
+  }
 }
+
+/** Namespaces end with their boot; one with the same path and inode is another's. A plugin may not know its boot. */
+const isOfEarlierBoot = ({ stamp }: Attachment, bootId: string): boolean =>
+  stamp.bootId !== "" && stamp.bootId !== bootId;
 
 /** Our own route is no evidence here: it stands because of the lease that is being judged. */
 async function seenInUse(evidence: Evidence): Promise<ReadonlySet<Ip>> {
@@ -89,7 +103,7 @@ function suspectsOf(leasing: Leasing): Lease[] {
     if (suspects.length >= PASS_LIMIT) break;
     if (lease.state !== "leased") continue;
     const unconfirmed = lease.provisional === true && now - lease.since >= PROVISIONAL_GRACE;
-    const earlierBoot = lease.attachment !== undefined && lease.attachment.stamp.bootId !== bootId;
+    const earlierBoot = lease.attachment !== undefined && isOfEarlierBoot(lease.attachment, bootId);
     if (
       unconfirmed ||
       earlierBoot ||

@@ -1,8 +1,9 @@
 // Host routes put right: what the ledger says against what the kernel has, at start and after any loss.
 
-import type { Ip } from "#core/address.ts";
+import type { Ip, Mac } from "#core/address.ts";
 import type { RouteChange } from "#core/effects.ts";
 import type { Ledger } from "#core/ledger.ts";
+import type { Lease } from "#core/lease.ts";
 import type { HostRoute, RouteTable } from "#core/ports.ts";
 
 /** Changes handed to the kernel at once, so that commands' own routes get their turn in between. */
@@ -22,9 +23,8 @@ export function diffRoutes(ledger: Ledger, have: readonly HostRoute[]): RouteCha
     if (lease.state !== "leased" || !lease.routed) continue;
     const route = standing.get(lease.ip);
     standing.delete(lease.ip);
-    if (route !== undefined && route.mac === lease.mac) continue;
-    const { ip, mac } = lease;
-    changes.push(mac === undefined ? { op: "add", ip } : { op: "add", ip, mac });
+    if (route !== undefined && route.mac === neighbourOf(lease)) continue;
+    changes.push(routeOf(lease));
   }
   for (const ip of standing.keys()) changes.push({ op: "delete", ip });
   return changes;
@@ -34,13 +34,16 @@ export function diffRoutes(ledger: Ledger, have: readonly HostRoute[]): RouteCha
  * Each batch is checked against the ledger again just before it goes to the kernel: a lease that came or went since the
  * kernel was read has had its own route change, and that one counts.
  */
-export async function resyncRoutes(ledger: Ledger, routes: RouteTable): Promise<ResyncOutcome> {
+export async function resyncRoutes(
+  ledger: Ledger,
+  routes: Pick<RouteTable, "list" | "apply">,
+): Promise<ResyncOutcome> {
   const changes = diffRoutes(ledger, await routes.list());
   let [added, deleted, failed] = [0, 0, 0];
   for (let start = 0; start < changes.length; start += BATCH) {
     const batch = changes
       .slice(start, start + BATCH)
-      .filter((change) => stillHolds(ledger, change));
+      .flatMap((change) => asOfNow(ledger, change) ?? []);
     const results = await routes.apply(batch);
     for (const [index, error] of results.entries()) {
       if (error !== undefined) failed++;
@@ -51,8 +54,20 @@ export async function resyncRoutes(ledger: Ledger, routes: RouteTable): Promise<
   return { added, deleted, failed };
 }
 
-function stillHolds(ledger: Ledger, change: RouteChange): boolean {
+/** The change as the ledger wants it now, with the MAC of now; undefined when it no longer holds. */
+function asOfNow(ledger: Ledger, change: RouteChange): RouteChange | undefined {
   const lease = ledger.lease(change.ip);
-  const wanted = lease?.state === "leased" && lease.routed;
-  return change.op === "add" ? wanted : !wanted;
+  if (lease?.state !== "leased" || !lease.routed)
+    return change.op === "delete" ? change : undefined;
+  return change.op === "add" ? routeOf(lease) : undefined;
 }
+
+function routeOf(lease: Lease): RouteChange {
+  const { ip } = lease;
+  const mac = neighbourOf(lease);
+  return mac === undefined ? { op: "add", ip } : { op: "add", ip, mac };
+}
+
+/** An address that was only seen in use gets no permanent neighbour: it would be seen for ever as a sign of life. */
+const neighbourOf = ({ owner, mac }: Lease): Mac | undefined =>
+  owner?.kind === "found" ? undefined : mac;

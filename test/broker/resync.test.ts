@@ -73,9 +73,8 @@ test("after a resync exactly the leased addresses have a route, and a second one
         const wanted = leases
           .filter(({ leased }) => leased)
           .map((lease) => [`10.9.0.${lease.last}`, lease.mac]);
-        expect([...fake.table.values()].map((route) => [route.ip, route.mac]).toSorted()).toEqual(
-          wanted.toSorted(),
-        );
+        const standing = [...fake.table.values()].map((route) => [route.ip, route.mac]);
+        expect(standing.map(String).toSorted()).toEqual(wanted.map(String).toSorted());
         expect(diffRoutes(ledger, await fake.list())).toEqual([]);
       },
     ),
@@ -96,4 +95,31 @@ test("a lease that ended while the kernel was read is not routed again", async (
   };
   await resyncRoutes(ledger, slow);
   expect(fake.table.size).toBe(0);
+});
+
+test("a later batch carries the MAC of whoever holds the address when it goes to the kernel", async () => {
+  const ledger = new Ledger();
+  const [before, after] = MACS as [Mac, Mac];
+  const lease = (index: number, mac: Mac) =>
+    putLease({
+      ip: ip(`10.9.${index >> 8}.${index & 255}`),
+      pool: "node",
+      state: "leased",
+      sequence: index,
+      since: 0,
+      routed: true,
+      mac,
+    });
+  ledger.apply(Array.from({ length: 600 }, (_, index) => lease(index, before)));
+  const fake = kernel([]);
+  let batches = 0;
+  const slow = {
+    ...fake,
+    apply: async (changes: readonly RouteChange[]) => {
+      if (batches++ === 0) ledger.apply([lease(599, after)]);
+      return fake.apply(changes);
+    },
+  };
+  await resyncRoutes(ledger, slow);
+  expect(fake.table.get(ip("10.9.2.87"))?.mac).toBe(after);
 });
