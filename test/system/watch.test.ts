@@ -2,10 +2,12 @@
 
 import { expect, it } from "vitest";
 import { ip, ipv4FromUint, ipv4ToUint } from "#core/address.ts";
+import { Ledger } from "#core/ledger.ts";
+import { putLease } from "#core/record.ts";
 import { openNetlink } from "#broker/linux/netlink.ts";
 import { openRouteTable } from "#broker/linux/route-table.ts";
 import { type KernelChange, openWatch } from "#broker/linux/watch.ts";
-import { resyncRoutes } from "#broker/node/route-diff.ts";
+import { resyncRoutes } from "#broker/resync.ts";
 import { waitFor } from "#test/netns/wait-for.ts";
 import { enterFreshNamespace, run } from "./fresh-namespace.ts";
 
@@ -65,6 +67,9 @@ it("survives a flood into a tiny buffer, says that it lost some, and the routes 
   const table = openRouteTable({ netlink: ours, bridge: "cni0" });
   const flood = openRouteTable({ netlink: theirs, bridge: "cni0" });
   const wanted = [{ ip: ip("10.9.0.5") }];
+  const ledger = new Ledger();
+  const state = { pool: "node", state: "leased", sequence: 1, since: 0, routed: true } as const;
+  ledger.apply([putLease({ ...state, ip: ip("10.9.0.5") })]);
   await table.apply([{ op: "add", ip: ip("10.9.0.5") }]);
   using watch = watched(ours.port, 2_304);
   const base = ipv4ToUint(ip("10.32.0.0"));
@@ -73,7 +78,7 @@ it("survives a flood into a tiny buffer, says that it lost some, and the routes 
   await flood.apply(ips.slice(1).map((address) => ({ op: "delete", ip: address })));
   run("ip route del 10.9.0.5/32 dev cni0");
   await waitFor(() => watch.seen.some((change) => change.lost), LIMIT);
-  expect(await resyncRoutes(table, () => wanted)).toEqual({ changed: 2, errors: [] });
+  expect(await resyncRoutes(ledger, table)).toEqual({ added: 1, deleted: 1, failed: 0 });
   expect(await table.list()).toEqual(wanted);
-  expect(await resyncRoutes(table, () => wanted)).toEqual({ changed: 0, errors: [] });
+  expect(await resyncRoutes(ledger, table)).toEqual({ added: 0, deleted: 0, failed: 0 });
 });
