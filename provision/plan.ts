@@ -10,7 +10,7 @@ export interface Step {
 }
 
 /** A file that should hold a text, against what it holds now. */
-export function planFile(
+function planFile(
   target: string,
   wanted: string,
   present: string | undefined,
