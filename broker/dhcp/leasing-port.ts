@@ -4,7 +4,7 @@ import type { Ip, Mac } from "#core/address.ts";
 import type { BindOutcome, BindRequest } from "#core/guest.ts";
 
 /** An address and the MAC that speaks of it. */
-export interface GuestAddress {
+interface GuestAddress {
   readonly mac: Mac;
   readonly ip: Ip;
 }

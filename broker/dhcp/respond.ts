@@ -22,7 +22,7 @@ export type Unanswered =
   | "not-authoritative";
 
 /** What a request asks to be done. */
-export type Action =
+type Action =
   | { readonly kind: "offer"; readonly requested?: Ip }
   /** An offer that is bound at once (RFC 4039). */
   | { readonly kind: "rapid-commit"; readonly requested?: Ip; readonly seconds: number }

@@ -1,6 +1,6 @@
 // Packets as clients send them, written field by field, for the tests of the server.
 
-import { type Ip, type Mac, ip, ipv4ToUint, macToBytes, parseMac } from "#core/address.ts";
+import { type Mac, ip, ipv4ToUint, macToBytes, parseMac } from "#core/address.ts";
 import { messageTypes } from "#broker/dhcp/message.ts";
 import type { OptionField } from "#broker/dhcp/option-fields.ts";
 import { fieldOf, options } from "#broker/dhcp/options.ts";
@@ -69,7 +69,6 @@ export const letters = (text: string): number[] =>
   Array.from(text, (letter) => letter.charCodeAt(0));
 export const hex = (bytes: Uint8Array | undefined): string =>
   bytes === undefined ? "absent" : Buffer.from(bytes).toString("hex");
-export const address = (text: string): Ip => ip(text);
 
 function fieldsOf(packet: ClientPacket): OptionField[] {
   const fields: OptionField[] = [];

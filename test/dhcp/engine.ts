@@ -21,7 +21,6 @@ import { type FakeRouteTable, fakeRouteTable } from "#test/fakes/route-table.ts"
 import { type MemoryDisk, openMemoryStore } from "#test/fakes/memory-store.ts";
 import { type ClientPacket, clientPacket } from "./client-packet.ts";
 
-export const SERVER = "10.9.0.1";
 const START = 1_800_000_000_000;
 const BOOT = "boot-of-the-test";
 
