@@ -2,6 +2,7 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promiseTable } from "./promises.ts";
 import { type Result, RESULTS, readResults } from "./result-file.ts";
 import { measurementTable, ratioTable } from "./table.ts";
 
@@ -12,12 +13,16 @@ const SECTION = /^<!-- ([a-z]+) -->\n[\s\S]*?^<!-- end of \1 -->$/gm;
 /** The document with every marked section made anew; throws when a section's result is missing or was made with --quick. */
 export function withTables(document: string, results: ReadonlyMap<string, Result>): string {
   return document.replaceAll(SECTION, (_, name: string) => {
+    if (name === "promises") return marked(name, promiseTable(results));
     const result = results.get(name);
     if (result === undefined || result.quick)
       throw new Error(`${name} has no full result in ${RESULTS}: run node bench/run.ts ${name}`);
-    return `<!-- ${name} -->\n\n${section(result)}\n\n<!-- end of ${name} -->`;
+    return marked(name, section(result));
   });
 }
+
+const marked = (name: string, text: string): string =>
+  `<!-- ${name} -->\n\n${text}\n\n<!-- end of ${name} -->`;
 
 function section(result: Result): string {
   const { processor, processors, memoryMiB, kernel, system, load } = result.machine;

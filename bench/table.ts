@@ -48,7 +48,8 @@ export function figure(value: number): string {
   return value.toFixed(size >= 10 ? 1 : 2);
 }
 
-function table(rows: readonly (readonly string[])[]): string {
+/** Rows of cells, the first one the head. */
+export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
   );
