@@ -9,21 +9,6 @@ export interface Step {
   readonly detail: string;
 }
 
-/** A file that should hold a text, against what it holds now. */
-function planFile(
-  target: string,
-  wanted: string,
-  present: string | undefined,
-  detail: string,
-): Step {
-  if (present === wanted) return { action: "keep", target, detail: "already as wanted" };
-  return {
-    action: "write",
-    target,
-    detail: present === undefined ? detail : `${detail} (replaces what is there)`,
-  };
-}
-
 /** A file that should not be there, against whether it is. */
 export const planRemoval = (target: string, present: boolean, detail: string): Step =>
   present

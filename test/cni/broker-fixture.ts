@@ -58,6 +58,7 @@ export function brokerFixture(options: FixtureOptions = {}): Fixture {
     store: openMemoryStore(),
     routes: {
       list: () => Promise.resolve([]),
+      stands: () => Promise.resolve(true),
       apply: (changes) => Promise.resolve(changes.map(() => undefined)),
     },
     mirror: {
@@ -74,8 +75,8 @@ export function brokerFixture(options: FixtureOptions = {}): Fixture {
       clock,
       bootId,
       emit: () => undefined,
-      committed: (changes) => {
-        commits += changes;
+      committed: (_cause, changes) => {
+        commits += changes.length;
       },
       trouble: (_what, error) => {
         throw error;
