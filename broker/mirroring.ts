@@ -4,6 +4,7 @@ import type { Verb } from "#core/effects.ts";
 import { unchanged } from "#core/effects.ts";
 import { mirrorEntries } from "#core/mirror.ts";
 import type { Mirror } from "#core/ports.ts";
+import type { Change } from "#core/record.ts";
 import type { Effects } from "./effects.ts";
 import type { Leasing } from "./leasing.ts";
 import { type Task, pause } from "./task.ts";
@@ -15,7 +16,7 @@ const SHARE = 30;
 /** After a write that failed, in milliseconds. */
 const RETRY = 10_000;
 
-/** What the ledger knows of the mirror: the digests the file may have, and when it was last brought up to date. */
+/** What the ledger knows of the mirror: the digests the file may have, and when it was last known to be up to date. */
 export interface MirrorMemory {
   readonly digests: readonly string[];
   readonly writtenAt: number;
@@ -41,6 +42,12 @@ export function readMemory(text: string | undefined): MirrorMemory {
   return { digests, writtenAt: Number(writtenAt) };
 }
 
+/** The change by which the ledger remembers this of the mirror. */
+export const rememberMirror = ({ digests, writtenAt }: MirrorMemory): Change => ({
+  op: "put",
+  record: { kind: "meta", meta: { name: "mirror", value: [writtenAt, ...digests].join(" ") } },
+});
+
 export function createMirroring({
   leasing,
   effects,
@@ -49,41 +56,43 @@ export function createMirroring({
 }: MirroringOptions): Mirroring {
   let dirty: Verb[] = [];
   let wake: () => void = () => undefined;
+  /** What the file holds; unknown after a start and while a write is on its way. */
+  let standing: MirrorMemory | undefined;
 
   /**
    * The digest is durable before the file changes, together with the one the file has now: whichever of the two a crash
-   * leaves behind is known as ours and not taken for a change by the Go version.
+   * leaves behind is known as ours and not taken for a change by the Go version. The older file's time counts until the
+   * newer one stands.
    */
   async function flush(): Promise<void> {
     if (dirty.length === 0) return;
     const cause = [...new Set(dirty)];
     dirty = [];
     try {
-      const before = readMemory(leasing.ledger.meta("mirror")).digests.at(-1);
+      const before = standing ?? (await look());
+      standing = undefined;
       const { now } = leasing.moment();
       const entries = mirrorEntries(leasing.ledger.leases());
       const digest = mirror.digest(entries);
-      await leasing.submit("SWEEP", () => ({
-        ...unchanged(undefined),
-        changes: [
-          {
-            op: "put",
-            record: {
-              kind: "meta",
-              meta: {
-                name: "mirror",
-                value: [now, ...(before === undefined ? [] : [before]), digest].join(" "),
-              },
-            },
-          },
-        ],
-      }));
+      await remember({ digests: [...before.digests, digest], writtenAt: before.writtenAt });
       await effects.mirror(cause, entries);
+      standing = { digests: [digest], writtenAt: now };
+      await remember(standing);
     } catch (thrown) {
       dirty.push(...cause);
       throw thrown;
     }
   }
+
+  /** A write that failed may have changed the file or not: it is asked itself, so that no digest is lost or piled up. */
+  async function look(): Promise<MirrorMemory> {
+    const found = await mirror.read();
+    const { writtenAt } = readMemory(leasing.ledger.meta("mirror"));
+    return { digests: found === undefined ? [] : [found.digest], writtenAt };
+  }
+
+  const remember = (memory: MirrorMemory): Promise<void> =>
+    leasing.submit("SWEEP", () => ({ ...unchanged(undefined), changes: [rememberMirror(memory)] }));
 
   return {
     name: "mirroring",

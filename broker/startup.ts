@@ -10,7 +10,7 @@ import type { Pool } from "#core/range.ts";
 import type { Leasing } from "./leasing.ts";
 import type { Parts } from "./parts.ts";
 import type { Standing } from "./standing.ts";
-import { readMemory } from "./mirroring.ts";
+import { readMemory, rememberMirror } from "./mirroring.ts";
 
 /** Items that a message or a log shows at most. */
 const SHOWN = 16;
@@ -38,10 +38,13 @@ export async function importForeignMirror(
   const found = await mirror.read();
   const memory = readMemory(leasing.ledger.meta("mirror"));
   if (found === undefined || memory.digests.includes(found.digest)) return undefined;
-  const { entries } = found;
-  return leasing.submit("IMPORT", (ledger, moment) =>
-    decideImport(ledger, pool, entries, memory.writtenAt, moment),
-  );
+  const { entries, digest } = found;
+  return leasing.submit("IMPORT", (ledger, moment) => {
+    const decision = decideImport(ledger, pool, entries, memory.writtenAt, moment);
+    // In the same commit, so that a file taken in once is not taken in again over what happened since.
+    const taken = rememberMirror({ digests: [digest], writtenAt: moment.now });
+    return { ...decision, changes: [...decision.changes, taken] };
+  });
 }
 
 /**

@@ -51,7 +51,9 @@ export function decideImport(
       else if (verdict !== "known") conflicts.push(verdict);
     }
   }
-  const released = releaseUnlisted(ledger, pool, { listed, writtenAt }, moment, draft);
+  // A file without any address of ours is an emptied, a cut or a wrong one: it says nothing about who has left.
+  const released =
+    listed.size === 0 ? 0 : releaseUnlisted(ledger, pool, { listed, writtenAt }, moment, draft);
   return draft.decision({ imported, released, conflicts, foreign });
 }
 

@@ -206,8 +206,8 @@ describe("intake", () => {
   test("a lease given after the mirror was written is not taken for dropped", () => {
     const ledger = new Ledger();
     bind(ledger, 1, "10.9.0.3", { now: 5 });
-    expect(take(ledger, [], START + 4).released).toBe(0);
-    expect(take(ledger, [], START + 5).released).toBe(1);
+    expect(take(ledger, [entry(2, "10.9.0.4")], START + 4).released).toBe(0);
+    expect(take(ledger, [entry(2, "10.9.0.4")], START + 5).released).toBe(1);
   });
 
   test("what is seen in use without a record is kept from everyone, and its own guest may have it back", () => {
