@@ -53,6 +53,10 @@ export async function makeWorld(): Promise<World> {
   await using undo = new AsyncDisposableStack();
   const folder = undo.use(await temporaryFolder()).path;
   const net = undo.use(await namespaces("node", "guest", "pod"));
+  await joinByVeth(
+    { namespace: net.node, link: "uplink0" },
+    { namespace: net.pod, link: "uplink1" },
+  );
   const controlFolder = join(folder, "control");
   const paths = brokerPaths(folder);
   for (const path of [controlFolder, paths.state, paths.conflists, paths.plugins])
@@ -112,7 +116,7 @@ function poolFile(): object {
     nodeName: "crash",
     subnet: SUBNET,
     gateway: GATEWAY,
-    primaryNIC: "lo",
+    primaryNIC: "uplink0",
     secondaryNICs: [],
     updatedAt: "2026-01-01T00:00:00Z",
   };
