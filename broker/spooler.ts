@@ -32,9 +32,19 @@ export interface Spooler extends Task {
 export function createSpooler(options: SpoolerOptions): Spooler {
   const { spool, depth, trouble } = options;
 
+  /** One look shows a part of a full folder: the next one follows while there is progress. */
   async function drain(): Promise<number> {
-    const names = await spool.list();
-    depth(names.length);
+    let released = 0;
+    for (;;) {
+      const names = await spool.list();
+      depth(names.length);
+      const now = names.length === 0 ? 0 : await work(names);
+      if (now === 0) return released;
+      released += now;
+    }
+  }
+
+  async function work(names: readonly string[]): Promise<number> {
     let released = 0;
     for (const name of names) {
       try {
@@ -46,7 +56,6 @@ export function createSpooler(options: SpoolerOptions): Spooler {
         );
       }
     }
-    depth(names.length === 0 ? 0 : (await spool.list()).length);
     return released;
   }
 
