@@ -90,7 +90,10 @@ function fits(held: readonly Lease[], request: AttachRequest): boolean {
   return inPlace && request.requested.every((ip) => held.some((lease) => lease.ip === ip));
 }
 
-/** The same answer again; the newer call's evidence replaces the older one's, the confirmation stays. */
+/**
+ * The same answer again; the newer call's evidence replaces the older one's. The confirmation stays within a boot: one from
+ * before says nothing of whether the runtime that came after it gets this answer.
+ */
 function replay(
   held: readonly Lease[],
   request: AttachRequest,
@@ -105,6 +108,9 @@ function replay(
     return {
       ...lease,
       attachment: late ? attachment : request.attachment,
+      ...(attachment?.stamp.bootId === request.attachment.stamp.bootId || late
+        ? {}
+        : { provisional: true }),
       ...(request.mac === undefined ? {} : { mac: request.mac }),
     };
   });

@@ -181,7 +181,7 @@ function preferred(
       return { ip: cooled.ip, shortened: false };
   }
   for (const ip of [ledger.affinity(mac)?.ip, requested]) {
-    if (ip !== undefined && ledger.isFree(ip) && obstacleTo(ledger, pool, mac, ip) === undefined)
+    if (ip !== undefined && obstacleTo(ledger, pool, mac, ip) === undefined)
       return { ip, shortened: false };
   }
   return undefined;

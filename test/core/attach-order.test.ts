@@ -2,8 +2,9 @@
 
 import { expect, test } from "vitest";
 import { ip } from "#core/address.ts";
-import { decideDetach } from "#core/detach.ts";
+import { decideConfirm, decideDetach } from "#core/detach.ts";
 import { Ledger } from "#core/ledger.ts";
+import { ownerKey } from "#core/lease.ts";
 import type { Pool } from "#core/range.ts";
 import {
   add,
@@ -65,4 +66,20 @@ test("a pool under a new name may use what cools under the old one when nothing 
   expect(addressesOf(add(ledger, container("f", "after"), { pool: after }))).toEqual([
     ip("10.9.0.2"),
   ]);
+});
+
+test("an ADD that is answered again after a reboot is unconfirmed until this answer is delivered, too", () => {
+  const ledger = new Ledger();
+  const before = { netns: "/run/netns/x", stamp: stamp(5_000, "boot-before") };
+  const [first] = leasesOf(add(ledger, container("a"), { attachment: before }));
+  const key = ownerKey(container("a"));
+  const confirm = () =>
+    commit(ledger, decideConfirm(ledger, { key, sequences: [first?.sequence ?? -1] }));
+  confirm();
+  const [again] = leasesOf(add(ledger, container("a")));
+  expect(again).toMatchObject({ ip: first?.ip, sequence: first?.sequence, provisional: true });
+  confirm();
+  expect(
+    leasesOf(add(ledger, container("a"), { boottime: 2_000 }))[0]?.provisional,
+  ).toBeUndefined();
 });

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { ip } from "#core/address.ts";
 import { decideDetach } from "#core/detach.ts";
 import { decideBind, decideDecline, offerAddress } from "#core/guest.ts";
+import { decideRecover } from "#core/intake.ts";
 import { Ledger } from "#core/ledger.ts";
 import { parseRange } from "#core/range.ts";
 import { add, at, commit, container, mac, pool, stamp } from "./lease-fixtures.ts";
@@ -49,4 +50,15 @@ test("a container's MAC is offered only what its bridge can carry: no IPv6, no o
   add(ledger, container("a"), { pool: elsewhere, mac: mac(1) });
   expect(offer(ledger, 1)).toMatchObject({ ip: "10.9.0.2" });
   expect(bind(ledger, 1, "10.9.0.2")).toBe("bound");
+});
+
+test("a guest whose address was only seen in use is offered it again when it asks for it", () => {
+  const ledger = new Ledger();
+  const seen = [{ ip: ip("10.9.0.4"), mac: mac(1), evidence: "neighbour" }];
+  commit(ledger, decideRecover(ledger, pool(), seen, at(0)));
+  const ask = (guest: number) =>
+    offerAddress(ledger, pool(), mac(guest), ip("10.9.0.4"), at(0).now);
+  expect(ask(2)).not.toMatchObject({ ip: "10.9.0.4" });
+  expect(ask(1)).toMatchObject({ ip: "10.9.0.4" });
+  expect(bind(ledger, 1, "10.9.0.4")).toBe("bound");
 });
