@@ -27,7 +27,7 @@ export function buildDeb(root: string, file: string, version: string, seconds: n
     copyTo(join(import.meta.dirname, script), join(root, "DEBIAN", script), 0o755);
   }
   setTimes(root, seconds);
-  execFileSync("dpkg-deb", ["--root-owner-group", "-Zxz", "-z2", "--build", root, file], {
+  execFileSync("dpkg-deb", ["--root-owner-group", "-Zzstd", "-z9", "--build", root, file], {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(seconds) },
     stdio: ["ignore", "ignore", "inherit"],
   });

@@ -41,7 +41,8 @@ export function versionNeeds(file: Buffer): string[] {
 /** Those of `needs` that are newer than NEWEST_ALLOWED, or of a family that has no bound. */
 export function tooNew(needs: readonly string[]): string[] {
   return needs.filter((need) => {
-    const [family = "", version = ""] = need.split("_");
+    // Also refused: GLIBC_ABI_DT_RELR and the like, which have no number and came after 2.35.
+    const [, family = "", version = ""] = /^([A-Z]+)_(\d+(?:\.\d+)*)$/.exec(need) ?? [];
     const bound = NEWEST_ALLOWED[family];
     return bound === undefined || compareVersions(version, bound) > 0;
   });

@@ -9,6 +9,7 @@ import type { Confinement } from "./confinement.ts";
 import { loadFilters } from "./seccomp.ts";
 
 const PR_CAPBSET_DROP = 24;
+const F_SETFD = 2;
 const PR_SET_NO_NEW_PRIVS = 38;
 const DEVICES = ["null", "zero", "full", "random", "urandom", "tty"];
 /** What ProtectSystem=strict leaves alone, systemd.exec(5). */
@@ -35,6 +36,11 @@ function become(confinement: Confinement, argv: readonly string[]): never {
   }
   if (confinement.noNewPrivileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) !== 0) {
     fail("cannot set no_new_privs");
+  }
+  const fcntl = libc.func("int fcntl(int, int, int)") as (...args: number[]) => number;
+  for (const stream of [0, 1, 2]) {
+    // Node has marked what it inherited to be closed by execve.
+    if (fcntl(stream, F_SETFD, 0) !== 0) fail(`cannot keep descriptor ${stream}`);
   }
   const environment = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
   loadFilters(confinement);
