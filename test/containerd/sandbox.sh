@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs a command where /etc/cni/net.d and /opt/cni/bin are the given folders and /run is empty; the machine's own are not touched.
+# Runs a command where /etc/cni/net.d and /opt/cni/bin are the given folders, /run is empty and /var/lib is its own; the machine's own are not touched.
 # Usage, in a mount namespace of its own: sandbox.sh SCRATCH CONFLISTS PLUGINS COMMAND ...
 set -eu
 scratch=$1
@@ -16,6 +16,8 @@ overlay() {
 mount -t tmpfs tmpfs "$scratch"
 overlay /etc
 overlay /opt
+# libcni keeps what plugins answered in /var/lib/cni, wherever a runtime keeps its own.
+overlay /var/lib
 mkdir -p /etc/cni/net.d /opt/cni/bin "$scratch/run/netns"
 mount --bind "$conflists" /etc/cni/net.d
 mount --bind "$plugins" /opt/cni/bin

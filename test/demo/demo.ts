@@ -1,47 +1,32 @@
 // The demo: a node from nothing, a container and a virtual machine on it, the broker killed, the same addresses afterwards.
-import { mkdir, symlink } from "node:fs/promises";
-import { join } from "node:path";
 import { numberedSteps, seconds, type Steps } from "#test/demo/steps.ts";
 import { dhcpClient, virtualMachine, type Tenant } from "#test/demo/tenant.ts";
 import { startContainerd, type Container } from "#test/containerd/containerd.ts";
-import { linkStockPlugins } from "#test/containerd/stock-plugins.ts";
-import { brokerPaths, COCOON_IPAM, COCOON_NET, nodeEnvironment } from "#test/netns/broker.ts";
 import { startBroker, type BrokerProcess } from "#test/netns/broker.ts";
-import { joinByVeth, namespaces, type NetworkNamespace } from "#test/netns/namespaces.ts";
+import { prepareNode, type LocalNode } from "#test/netns/local-node.ts";
+import { namespaces } from "#test/netns/namespaces.ts";
 import { temporaryFolder } from "#test/netns/temporary.ts";
 
 const SUBNET = "10.88.100.0/24";
 const GATEWAY = "10.88.100.1";
-const BRIDGE = "cni0";
 const STEPS = 11;
 const WITH_VM = process.env["DEMO_VM"] !== "0";
-
-type Node = {
-  namespace: NetworkNamespace;
-  folder: string;
-  /** Runs cocoon-net on the node and gives what it printed. */
-  cocoonNet(...parameters: string[]): Promise<string>;
-};
 
 type Tenants = { container: Container; tenant: Tenant };
 
 async function demonstrate(steps: Steps): Promise<void> {
   await using folder = await temporaryFolder();
   await using net = await namespaces("node", "uplink");
-  const node: Node = {
-    namespace: net.node,
-    folder: folder.path,
-    cocoonNet: (...parameters) =>
-      net.node.exec([COCOON_NET, ...parameters], { env: nodeEnvironment({ folder: folder.path }) }),
-  };
-  await steps.step("a node: a network namespace with an uplink", () => prepare(node, net.uplink));
+  const node = await steps.step("a node: a network namespace with an uplink", () =>
+    prepareNode({ namespace: net.node, uplink: net.uplink, folder: folder.path }),
+  );
   const adopt = ["adopt", "--platform", "local", "--subnet", SUBNET, "--node-name", "demo"];
   const adopted = await steps.step(`cocoon-net ${adopt.join(" ")}`, () => node.cocoonNet(...adopt));
   steps.show(adopted);
   await using broker = await steps.step("cocoon-net daemon, until it is ready", () =>
-    startBroker({ namespace: net.node, folder: folder.path, bridge: BRIDGE }),
+    startBroker(node),
   );
-  const paths = brokerPaths(folder.path);
+  const { paths } = node;
   await using containerd = await steps.step("containerd, its CNI folders those of the node", () =>
     startContainerd({ ...node, conflists: paths.conflists, plugins: paths.plugins }),
   );
@@ -50,7 +35,7 @@ async function demonstrate(steps: Steps): Promise<void> {
   );
   await using tenant = await steps.step(
     WITH_VM ? "a virtual machine boots on the bridge" : "a DHCP client joins the bridge",
-    () => (WITH_VM ? virtualMachine : dhcpClient)({ ...node, bridge: BRIDGE }),
+    () => (WITH_VM ? virtualMachine : dhcpClient)({ ...node, bridge: node.bridge }),
   );
   await surviveKill(steps, node, broker, { container, tenant });
   await steps.step("all deleted: the container, the machine, the node (teardown)", async () => {
@@ -63,7 +48,7 @@ async function demonstrate(steps: Steps): Promise<void> {
 
 async function surviveKill(
   steps: Steps,
-  node: Node,
+  node: LocalNode,
   broker: BrokerProcess,
   { container, tenant }: Tenants,
 ): Promise<void> {
@@ -98,25 +83,8 @@ async function surviveKill(
   steps.show(after.leases);
 }
 
-/** A node has an uplink with a default route, as every real one; the plugins are where install would put them. */
-async function prepare(node: Node, uplink: NetworkNamespace): Promise<void> {
-  await joinByVeth(
-    { namespace: node.namespace, link: "eth0" },
-    { namespace: uplink, link: "demo0" },
-  );
-  await uplink.exec(["ip", "addr", "add", "192.0.2.1/24", "dev", "demo0"]);
-  await node.namespace.exec(["ip", "addr", "add", "192.0.2.2/24", "dev", "eth0"]);
-  await node.namespace.exec(["ip", "route", "add", "default", "via", "192.0.2.1"]);
-  const { plugins, conflists, state } = brokerPaths(node.folder);
-  for (const folder of [plugins, conflists, state]) {
-    await mkdir(folder, { recursive: true });
-  }
-  await symlink(COCOON_IPAM, join(plugins, "cocoon-ipam"));
-  await linkStockPlugins(plugins);
-}
-
 async function pingAll(
-  { namespace }: Node,
+  { namespace }: LocalNode,
   { container, tenant }: Tenants,
 ): Promise<{ container: string; tenant: string }> {
   const found = { container: await container.address(), tenant: await tenant.address() };

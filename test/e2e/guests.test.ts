@@ -1,0 +1,126 @@
+// Guests against the whole broker: three real DHCP clients, what they get on the wire, and a virtual machine.
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { namespaces } from "#test/netns/namespaces.ts";
+import { waitFor } from "#test/netns/wait-for.ts";
+import { captureReplies } from "#test/system/dhcp-setting.ts";
+import { bootGuest } from "#test/vm/guest.ts";
+import { bindGuest, CLIENT_NAMES } from "#test/e2e/dhcp-clients.ts";
+import { GATEWAY, MTU, ping, pingWhole, startNode, waitForState } from "#test/e2e/node.ts";
+import { addPod, addressOf } from "#test/e2e/runtime.ts";
+
+const MAC = "02:00:5e:10:00:05";
+const OTHER_MAC = "02:00:5e:10:00:06";
+
+describe.each(CLIENT_NAMES)("%s", (name) => {
+  test("binds, renews, releases, and gets the same address again", async () => {
+    await using node = await startNode();
+    const guest = await node.plugGuest("guest", MAC);
+    await using client = await bindGuest(name, guest, node.folder);
+    const ip = await client.address();
+    expect(await node.lease(ip)).toMatchObject({ state: "leased", routed: true, mac: MAC });
+    expect(await node.routeOf(ip)).toContain("dev cni0");
+    await node.namespace.exec(pingWhole(ip, MTU));
+    expect(await guest.namespace.exec(["ip", "route"])).toContain(`default via ${GATEWAY}`);
+
+    const { until = 0 } = (await node.lease(ip)) ?? {};
+    await client.renew();
+    await waitFor(async () => ((await node.lease(ip))?.until ?? 0) > until, {
+      what: `a later end of the lease of ${ip}`,
+    });
+    await client.release();
+    await waitForState(node, ip, "cooling");
+    expect(await node.routeOf(ip)).toBe("");
+    await using again = await bindGuest(name, guest, join(node.folder, "again"));
+    expect(await again.address()).toBe(ip);
+  });
+
+  test("keeps its address when broker and client are killed and started again", async () => {
+    await using node = await startNode();
+    const guest = await node.plugGuest("guest", MAC);
+    const first = await bindGuest(name, guest, node.folder);
+    const ip = await first.address();
+    await first[Symbol.asyncDispose]();
+    await node.broker.kill();
+    await node.broker.start();
+    expect(await node.lease(ip)).toMatchObject({ state: "leased", routed: true });
+    await using second = await bindGuest(name, guest, node.folder);
+    expect(await second.address()).toBe(ip);
+    await node.namespace.exec(ping(ip));
+  });
+});
+
+test("a guest that asks for another subnet's address is refused and binds afresh", async () => {
+  await using node = await startNode();
+  const guest = await node.plugGuest("guest", MAC);
+  const remembered = `lease {
+  interface "eth0";
+  fixed-address 172.16.5.5;
+  option subnet-mask 255.255.255.0;
+  option dhcp-server-identifier 172.16.5.1;
+  renew never; rebind never; expire never;
+}
+`;
+  const folder = join(node.folder, `client-${MAC.replaceAll(":", "")}`);
+  await mkdir(folder);
+  await writeFile(join(folder, "leases"), remembered);
+  await using client = await bindGuest("dhclient", guest, node.folder);
+  expect(await client.address()).toMatch(/^10\.94\.0\./);
+  expect(client.said()).toMatch(/DHCPNAK.* from 10\.94\.0\.1/);
+});
+
+test("replies reach a guest without an address as unicast frames with a full checksum, and nobody else", async () => {
+  await using node = await startNode();
+  const guest = await node.plugGuest("guest", MAC);
+  const bystander = await node.plugGuest("bystander", OTHER_MAC);
+  await using seen = await captureReplies(guest.namespace);
+  await using overheard = await captureReplies(bystander.namespace);
+  await using client = await bindGuest("udhcpc", guest, node.folder);
+  const ip = await client.address();
+  const replies = await waitFor(
+    () => {
+      const parts = seen.stdout().split(/^(?=\d\d:\d\d:)/m);
+      return parts.filter((part) => /Message.*(Offer|ACK)\n/.test(part)).length === 2 && parts;
+    },
+    { what: `an offer and an acknowledgement:\n${seen.stdout()}` },
+  );
+  for (const reply of replies) {
+    expect(reply).toContain(`> ${MAC}, ethertype IPv4`);
+    expect(reply).toContain(`${GATEWAY}.67 > ${ip}.68: [udp sum ok] BOOTP/DHCP, Reply`);
+    expect(reply).toMatch(new RegExp(`MTU.*: ${MTU}\\n`));
+  }
+  // The bystander's own exchange comes after whatever it could have overheard.
+  await using other = await bindGuest("udhcpc", bystander, node.folder);
+  await other.address();
+  await waitFor(() => overheard.stdout().includes("ACK"), { what: "the bystander's own reply" });
+  expect(overheard.stdout()).not.toContain(MAC);
+});
+
+test("a virtual machine gets a lease, is routed, and reaches node, container and gateway", async () => {
+  await using node = await startNode();
+  await using net = await namespaces("pod");
+  const podIp = addressOf(await addPod(node, { id: "pod", namespace: net.pod }));
+  await using machine = await bootGuest({ ...node, mac: MAC });
+  const { ip, prefixLength, router } = await machine.lease();
+  expect({ prefixLength, router }).toEqual({ prefixLength: 24, router: GATEWAY });
+  expect(await node.lease(ip)).toMatchObject({
+    state: "leased",
+    routed: true,
+    ownerParts: { kind: "guest", mac: MAC },
+  });
+  expect(await node.routeOf(ip)).toContain("dev cni0");
+  expect(await machine.exec("cat /sys/class/net/eth0/mtu")).toBe(String(MTU));
+  await node.namespace.exec(pingWhole(ip, MTU));
+  await net.pod.exec(ping(ip));
+  await machine.exec(`ping -c 1 -W 10 ${podIp}`);
+  await machine.exec(`ping -c 1 -W 10 ${GATEWAY}`);
+
+  await node.broker.kill();
+  await net.pod.exec(ping(ip));
+  await node.broker.start();
+  const count = machine.leaseCount();
+  await machine.exec("killall -USR1 udhcpc");
+  await waitFor(() => machine.leaseCount() > count, { what: "the renewal" });
+  expect((await machine.lease()).ip).toBe(ip);
+});
