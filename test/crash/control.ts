@@ -11,6 +11,8 @@ export interface Control {
   readonly point?: string;
   /** How far its clock runs ahead of the machine's, in milliseconds. */
   readonly ahead: number;
+  /** How far somebody has set the wall clock off, in milliseconds; CLOCK_BOOTTIME does not follow. */
+  readonly step?: number;
 }
 
 const orders = (folder: string): string => join(folder, "orders");

@@ -14,7 +14,10 @@ import { type CrashPoint, nameOf } from "./points.ts";
 const folder = process.env[CONTROL_VARIABLE] ?? "";
 
 const clock: Clock = {
-  now: () => systemClock.now() + readControl(folder).ahead,
+  now() {
+    const { ahead, step = 0 } = readControl(folder);
+    return systemClock.now() + ahead + step;
+  },
   boottime: () => systemClock.boottime() + readControl(folder).ahead,
 };
 

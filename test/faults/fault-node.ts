@@ -2,15 +2,17 @@
 
 import { cp, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { container, guest } from "#test/crash/book.ts";
+import { Book, container, guest } from "#test/crash/book.ts";
 import { type GuestWire, openGuestWire } from "#test/crash/guest-wire.ts";
 import { contradictions } from "#test/crash/oracle.ts";
-import { Book } from "#test/crash/book.ts";
+
 import { NETWORK, type PluginCall, addressOf, callPlugin } from "#test/crash/plugin.ts";
 import {
+  COCOON_IPAM,
   type BrokerPaths,
   type BrokerProcess,
   brokerPaths,
+  nodeEnvironment,
   startBroker,
 } from "#test/netns/broker.ts";
 import { type NetworkNamespace, joinByVeth, namespaces } from "#test/netns/namespaces.ts";
@@ -77,6 +79,7 @@ export async function makeFaultNode(setting: FaultNodeSetting = {}): Promise<Fau
   const paths = brokerPaths(folder);
   for (const path of [paths.state, paths.conflists, paths.plugins]) await mkdir(path);
   await cp(join(STOCK_PLUGINS, "bridge"), join(paths.plugins, "bridge"));
+  await cp(COCOON_IPAM, join(paths.plugins, "cocoon-ipam"));
   await setting.before?.(paths, undo);
   await writeFile(join(paths.state, "pool.json"), JSON.stringify(poolFile(setting.subnet)));
   const { flags = ["--skip-iptables"], command, env } = setting;
@@ -86,7 +89,7 @@ export async function makeFaultNode(setting: FaultNodeSetting = {}): Promise<Fau
       folder,
       flags,
       ...(command === undefined ? {} : { command }),
-      ...(env === undefined ? {} : { env }),
+      env: { ...nodeEnvironment({ folder }), COCOON_NET_METRICS_ADDR: "", ...env },
     }),
   );
   await joinByVeth(
