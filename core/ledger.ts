@@ -18,6 +18,8 @@ import {
   type Change,
   type LedgerRecord,
   type RecordKey,
+  ipOfKey,
+  leaseKey,
   recordKey,
 } from "./record.ts";
 import type { Millis } from "./time.ts";
@@ -30,8 +32,9 @@ const DEADLINE_SLACK = 4_096;
  * drawn from, so that overlapping pools cannot double it. Changed only by {@link apply} (durable records) and the offers.
  */
 export class Ledger {
-  readonly #records = new Map<RecordKey, LedgerRecord>();
   readonly #leases = new LeaseIndex();
+  /** Records of all kinds but leases, which their index holds. */
+  readonly #others = new Map<RecordKey, LedgerRecord>();
   readonly #tombstones = new Map<OwnerKey, Tombstone>();
   readonly #affinities = new Map<Mac, Affinity>();
   readonly #cursors = new Map<string, Ip>();
@@ -46,7 +49,7 @@ export class Ledger {
     const inverse: Change[] = [];
     for (const change of changes) {
       const key = change.op === "put" ? recordKey(change.record) : change.key;
-      const before = this.#records.get(key);
+      const before = this.#find(key);
       inverse.push(before === undefined ? { op: "delete", key } : { op: "put", record: before });
       if (before !== undefined) this.#forget(key, before);
       if (change.op === "put") this.#remember(key, change.record);
@@ -65,7 +68,7 @@ export class Ledger {
 
   /** Records of every kind. */
   get size(): number {
-    return this.#records.size;
+    return this.#leases.size + this.#others.size;
   }
 
   lease(ip: Ip): Lease | undefined {
@@ -108,7 +111,7 @@ export class Ledger {
   }
 
   quarantined(pool: string): IterableIterator<Lease> {
-    return this.#leases.inState(pool, "quarantined");
+    return this.#leases.quarantined(pool);
   }
 
   count(pool: string, state: LeaseState): number {
@@ -174,7 +177,7 @@ export class Ledger {
     while (due.length < limit) {
       const key = this.#deadlines.take(now);
       if (key === undefined) break;
-      const record = this.#records.get(key);
+      const record = this.#find(key);
       const until = record === undefined ? undefined : untilOf(record);
       if (record !== undefined && until !== undefined && until <= now) due.push(record);
     }
@@ -186,8 +189,15 @@ export class Ledger {
     this.#deadlines.add(at, recordKey(record));
   }
 
+  #find(key: RecordKey): LedgerRecord | undefined {
+    const ip = ipOfKey(key);
+    if (ip === undefined) return this.#others.get(key);
+    const lease = this.#leases.get(ip);
+    return lease === undefined ? undefined : { kind: "lease", lease };
+  }
+
   #remember(key: RecordKey, record: LedgerRecord): void {
-    this.#records.set(key, record);
+    if (record.kind !== "lease") this.#others.set(key, record);
     const until = untilOf(record);
     if (until !== undefined) this.#deadline(until, key);
     switch (record.kind) {
@@ -216,7 +226,7 @@ export class Ledger {
   }
 
   #forget(key: RecordKey, record: LedgerRecord): void {
-    this.#records.delete(key);
+    if (record.kind !== "lease") this.#others.delete(key);
     switch (record.kind) {
       case "lease":
         this.#leases.remove(record.lease);
@@ -249,9 +259,12 @@ export class Ledger {
 
   #deadline(at: Millis, key: RecordKey): void {
     this.#deadlines.add(at, key);
-    if (this.#deadlines.size <= 2 * this.#records.size + DEADLINE_SLACK) return;
+    if (this.#deadlines.size <= 2 * this.size + DEADLINE_SLACK) return;
     this.#deadlines.clear();
-    for (const [recordedKey, record] of this.#records) {
+    for (const { ip, until } of this.#leases.all()) {
+      if (until !== undefined) this.#deadlines.add(until, leaseKey(ip));
+    }
+    for (const [recordedKey, record] of this.#others) {
       const until = untilOf(record);
       if (until !== undefined) this.#deadlines.add(until, recordedKey);
     }

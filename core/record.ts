@@ -57,6 +57,9 @@ export function recordKey(record: LedgerRecord): RecordKey {
 }
 
 export const leaseKey = (ip: Ip): RecordKey => `lease ${ip}` as RecordKey;
+/** Inverse of {@link leaseKey}; undefined for another record's key. */
+export const ipOfKey = (key: RecordKey): Ip | undefined =>
+  key.startsWith("lease ") ? (key.slice("lease ".length) as Ip) : undefined;
 export const tombstoneKey = (key: OwnerKey): RecordKey => `tombstone ${key}` as RecordKey;
 export const affinityKey = (mac: Mac): RecordKey => `affinity ${mac}` as RecordKey;
 
