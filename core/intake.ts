@@ -7,6 +7,7 @@ import type { Decision } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Lease } from "./lease.ts";
 import { FAR_EXPIRY, QUARANTINE_TIME } from "./limits.ts";
+import { placeholderMac } from "./mirror.ts";
 import { isAllocatable } from "./pool.ts";
 import type { MirrorEntry } from "./ports.ts";
 import type { Pool } from "./range.ts";
@@ -75,8 +76,10 @@ function importEntry(
     return "imported";
   }
   if (lease.state === "quarantined" || lease.owner?.kind === "container") {
-    const same = lease.mac === undefined || lease.mac === entry.mac || entry.expiry <= moment.now;
-    return same ? "known" : `${entry.ip} is listed for ${entry.mac} but belongs to a container`;
+    const ended = entry.expiry <= moment.now;
+    return ended || isOurRow(lease, entry)
+      ? "known"
+      : `${entry.ip} is listed for ${entry.mac} but belongs to a container`;
   }
   if (lease.owner?.kind === "guest" && lease.owner.mac === entry.mac) {
     if (entry.expiry > (lease.until ?? 0)) draft.put({ ...lease, until: entry.expiry });
@@ -93,6 +96,12 @@ function importEntry(
   });
   draft.events.push({ event: "lease.quarantined", ip: entry.ip, reason: "import" });
   return `${entry.ip} is listed for ${entry.mac} but our record says otherwise; quarantined`;
+}
+
+/** A container whose MAC is not known was mirrored under a placeholder; a quarantined address was not mirrored at all. */
+function isOurRow(lease: Lease, { ip, mac }: MirrorEntry): boolean {
+  if (mac === lease.mac || mac === placeholderMac(ip)) return true;
+  return lease.mac === undefined && lease.state === "quarantined";
 }
 
 function guestLease(ledger: Ledger, pool: Pool, entry: MirrorEntry, moment: Moment): Lease {
