@@ -11,6 +11,9 @@ export interface Offer {
   readonly until: Millis;
 }
 
+/** Stale deadlines allowed beside the live ones. */
+const DEADLINE_SLACK = 4_096;
+
 /** At most one offer per MAC and per address. `changed` is told of every address whose offer came or went. */
 export class Offers {
   readonly #byIp = new Map<Ip, Offer>();
@@ -44,7 +47,7 @@ export class Offers {
     if (before !== undefined && before.ip !== offer.ip) this.drop(before);
     this.#byIp.set(offer.ip, offer);
     this.#byMac.set(offer.mac, offer);
-    this.#deadlines.add(offer.until, offer);
+    this.#deadline(offer);
     this.#changed(offer.ip);
   }
 
@@ -64,5 +67,13 @@ export class Offers {
     ) {
       if (this.#byIp.get(offer.ip) === offer) this.drop(offer);
     }
+  }
+
+  /** Renewed offers leave their old deadlines behind: when these outnumber the live ones the heap is built anew. */
+  #deadline(offer: Offer): void {
+    this.#deadlines.add(offer.until, offer);
+    if (this.#deadlines.size <= 2 * this.#byIp.size + DEADLINE_SLACK) return;
+    this.#deadlines.clear();
+    for (const held of this.#byIp.values()) this.#deadlines.add(held.until, held);
   }
 }

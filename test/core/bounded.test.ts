@@ -5,7 +5,7 @@ import { ip } from "#core/address.ts";
 import { decideDetach } from "#core/detach.ts";
 import { Ledger } from "#core/ledger.ts";
 import { type ContainerOwner, ownerKey } from "#core/lease.ts";
-import { AFFINITY_LIMIT, TOMBSTONE_LIMIT } from "#core/limits.ts";
+import { AFFINITY_LIMIT, OFFER_HOLD, TOMBSTONE_LIMIT } from "#core/limits.ts";
 import { putLease } from "#core/record.ts";
 import { decideSweep } from "#core/sweep.ts";
 import { add, at, commit, container, mac, stamp, START } from "./lease-fixtures.ts";
@@ -52,4 +52,18 @@ test("a DEL that buries two keys does not exceed the limit of tombstones", () =>
   expect(ledger.tombstones().size).toBe(TOMBSTONE_LIMIT);
   expect(ledger.tombstone(ownerKey(container("a", "before")))).toBeDefined();
   expect(ledger.tombstone(ownerKey(container("a", "after")))).toBeDefined();
+});
+
+test("an offer that is asked for again and again still ends in time, and others with it", () => {
+  const ledger = new Ledger();
+  const hold = (guest: number, since: number) => {
+    const until = since + OFFER_HOLD;
+    ledger.offers.hold({ ip: ip(`10.9.0.${guest}`), mac: mac(guest), since, until });
+  };
+  hold(2, START);
+  for (let again = 0; again < 10_000; again++) hold(3, START + again);
+  ledger.offers.lapse(START + OFFER_HOLD);
+  expect([...ledger.offers.all()].map((offer) => offer.ip)).toEqual(["10.9.0.3"]);
+  ledger.offers.lapse(START + 9_999 + OFFER_HOLD);
+  expect(ledger.offers.size).toBe(0);
 });
