@@ -30,17 +30,12 @@ export type BareRoot = {
 /** Unpacks the root into `folder` (empty); commands run in it with the network of `namespace`. */
 export async function bareRoot(namespace: NetworkNamespace, folder: string): Promise<BareRoot> {
   await run(["tar", "-C", folder, "-xf", await rootArchive()], { limit: DEBOOTSTRAP_LIMIT_MS });
-  const environment = [
-    "env",
-    "-i",
-    "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "LC_ALL=C",
-  ];
-  const enter = (argv: readonly string[]): string[] => [
-    ...environment,
-    ...["unshare", "--mount", "--propagation", "private", "sh", "-c", ENTER, "sh", folder],
-    ...argv,
-  ];
+  const environment = "env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C".split(
+    " ",
+  );
+  const shell = "unshare --mount --propagation private sh -c".split(" ");
+  const enter = (argv: readonly string[]): string[] =>
+    environment.concat(shell, [ENTER, "sh", folder], argv);
   return {
     path: folder,
     run: (argv, options) => namespace.exec(enter(argv), options),
