@@ -190,7 +190,7 @@ describe("intake", () => {
       imported: 1,
       released: 1,
       foreign: 1,
-      conflicts: [expect.stringContaining("10.9.0.3")],
+      conflicts: [expect.stringContaining("10.9.0.2"), expect.stringContaining("10.9.0.3")],
     });
     const states = Object.fromEntries(
       [...ledger.leases()].map((lease) => [lease.ip, `${lease.state} ${lease.owner?.kind}`]),
