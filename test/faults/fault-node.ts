@@ -27,6 +27,8 @@ export const GATEWAY = "10.144.7.1";
 export interface FaultNodeSetting {
   /** 10.144.7.0/24 when absent. */
   readonly subnet?: string;
+  /** The whole of pool.json, in the place of the usual one. */
+  readonly pool?: Readonly<Record<string, unknown>>;
   readonly flags?: readonly string[];
   readonly env?: Record<string, string>;
   readonly command?: readonly string[];
@@ -55,7 +57,7 @@ export interface FaultNode extends AsyncDisposable {
 }
 
 /** The settings of a node whose pool is the whole subnet. */
-export function poolFile(subnet = "10.144.7.0/24"): Record<string, unknown> {
+function poolFile(subnet = "10.144.7.0/24"): Record<string, unknown> {
   return {
     platform: "local",
     nodeName: "fault",
@@ -81,7 +83,10 @@ export async function makeFaultNode(setting: FaultNodeSetting = {}): Promise<Fau
   await cp(join(STOCK_PLUGINS, "bridge"), join(paths.plugins, "bridge"));
   await cp(COCOON_IPAM, join(paths.plugins, "cocoon-ipam"));
   await setting.before?.(paths, undo);
-  await writeFile(join(paths.state, "pool.json"), JSON.stringify(poolFile(setting.subnet)));
+  await writeFile(
+    join(paths.state, "pool.json"),
+    JSON.stringify(setting.pool ?? poolFile(setting.subnet)),
+  );
   const { flags = ["--skip-iptables"], command, env } = setting;
   const broker = undo.use(
     await startBroker({
