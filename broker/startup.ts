@@ -57,9 +57,7 @@ export async function recoverFromEvidence(
   pool: Pool,
   condition: LoadedLedger["condition"],
 ): Promise<readonly Ip[]> {
-  const seen = await evidence.scan();
-  const sightings =
-    condition === "sound" ? seen.filter((sighting) => sighting.evidence === "namespace") : seen;
+  const sightings = await evidence.scan(condition === "sound" ? "namespace" : undefined);
   const { found } = await leasing.submit("RECOVER", (ledger, moment) =>
     decideRecover(ledger, pool, sightings, moment),
   );

@@ -49,8 +49,13 @@ export interface RouteTable {
 export interface Evidence {
   /** Whether the container's namespace still exists under its recorded identity. */
   attachment(attachment: Attachment): Promise<"present" | "absent">;
-  /** Every address seen in use: kernel routes of ours, neighbours on the bridge, namespaces of processes. */
-  scan(): Promise<readonly { readonly ip: Ip; readonly mac?: Mac; readonly evidence: string }[]>;
+  /**
+   * Every address seen in use: kernel routes of ours, neighbours on the bridge, namespaces of processes. Whoever counts
+   * namespaces alone says so, and is spared the reading of large tables.
+   */
+  scan(
+    only?: "namespace",
+  ): Promise<readonly { readonly ip: Ip; readonly mac?: Mac; readonly evidence: string }[]>;
 }
 
 export interface Clock {

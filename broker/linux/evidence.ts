@@ -49,7 +49,8 @@ export function openEvidence({ netlink, routes, bridge }: EvidenceOptions): Evid
       const system = await unless(GONE, statfs(netns));
       return system?.type === NSFS ? "present" : "absent";
     },
-    async scan() {
+    async scan(only) {
+      if (only === "namespace") return namespaceAddresses();
       const standing = await routes.list();
       return [
         ...standing.map((route): Seen => ({ ...route, evidence: "route" })),

@@ -19,7 +19,7 @@ const NODE_HEADER = 8;
 const MAX_DEPTH = 32;
 const PAGE_SIZES: readonly number[] = [4_096, 8_192, 16_384, 32_768];
 
-/** Called for every readable entry of the ledger's tree, in no order that counts. The bytes are whole pages' parts: keep copies. */
+/** Called for every readable entry of the ledger's tree, in no order that counts. The bytes are overwritten by the next page: keep copies. */
 export type VisitEntry = (key: Buffer, value: Buffer) => void;
 
 interface Tree {
@@ -56,6 +56,7 @@ export function checkLmdbFile(
       pageSize: meta.pageSize,
       pages: Math.floor(size / meta.pageSize),
       seen: new Set(),
+      buffers: [],
       faults: [],
     };
     checkTree(walk, "free list", meta.free, () => undefined);
@@ -72,6 +73,8 @@ interface Walk {
   /** Whole pages in the file. */
   readonly pages: number;
   readonly seen: Set<number>;
+  /** One page for each level of the tree: a page is done with before the next of its level is read. */
+  readonly buffers: Buffer[];
   readonly faults: string[];
 }
 
@@ -127,7 +130,8 @@ function checkTree(walk: Walk, name: string, tree: Tree, visit: VisitEntry): voi
 
 /** Checks a page and what is under it; `levels` counts down to 1 at the leaves. Answers with the number of entries seen. */
 function checkPage(walk: Walk, number: bigint, levels: number, visit: VisitEntry): number {
-  const page = takePage(walk, number, levels === 1 ? P_LEAF : P_BRANCH);
+  const buffer = (walk.buffers[levels] ??= Buffer.allocUnsafeSlow(walk.pageSize));
+  const page = takePage(walk, number, levels === 1 ? P_LEAF : P_BRANCH, buffer);
   if (page === undefined) return 0;
   const count = page.readUInt16LE(20) >>> 1;
   let entries = 0;
@@ -165,7 +169,7 @@ function leafValue(walk: Walk, page: Buffer, start: number, keyEnd: number): Buf
     return keyEnd + length <= page.length ? page.subarray(keyEnd, keyEnd + length) : undefined;
   if (flags !== F_BIGDATA || keyEnd + 8 > page.length) return undefined;
   const number = page.readBigUInt64LE(keyEnd);
-  const first = takePage(walk, number, P_OVERFLOW);
+  const first = takePage(walk, number, P_OVERFLOW, Buffer.allocUnsafeSlow(walk.pageSize));
   if (first === undefined) return undefined;
   const pages = first.readUInt32LE(20);
   if (PAGE_HEADER + length > pages * walk.pageSize || Number(number) + pages > walk.pages)
@@ -174,12 +178,10 @@ function leafValue(walk: Walk, page: Buffer, start: number, keyEnd: number): Buf
 }
 
 /** Reads a page of the wanted kind that nothing else points to; notes the fault and answers `undefined` otherwise. */
-function takePage(walk: Walk, number: bigint, kind: number): Buffer | undefined {
+function takePage(walk: Walk, number: bigint, kind: number, into: Buffer): Buffer | undefined {
   const at = Number(number);
   const page =
-    number >= 2n && number < BigInt(walk.pages)
-      ? readAt(walk.descriptor, at * walk.pageSize, walk.pageSize)
-      : undefined;
+    at >= 2 && at < walk.pages ? fill(walk.descriptor, at * walk.pageSize, into) : undefined;
   if (page === undefined) walk.faults.push(`page ${number} is not in the file`);
   else if (walk.seen.has(at)) walk.faults.push(`page ${number} is used twice`);
   else if (page.readBigUInt64LE(0) !== number || page.readUInt16LE(18) !== kind)
@@ -201,11 +203,14 @@ function isFilledWell(page: Buffer): boolean {
 }
 
 function readAt(descriptor: number, position: number, length: number): Buffer | undefined {
-  // Every byte is filled before anybody sees it.
-  const bytes = Buffer.allocUnsafeSlow(length);
+  return fill(descriptor, position, Buffer.allocUnsafeSlow(length));
+}
+
+/** `undefined` when the file ends before `bytes` is full: nobody sees what was in it before. */
+function fill(descriptor: number, position: number, bytes: Buffer): Buffer | undefined {
   let filled = 0;
-  while (filled < length) {
-    const count = readSync(descriptor, bytes, filled, length - filled, position + filled);
+  while (filled < bytes.length) {
+    const count = readSync(descriptor, bytes, filled, bytes.length - filled, position + filled);
     if (count === 0) return undefined;
     filled += count;
   }

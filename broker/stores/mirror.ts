@@ -3,7 +3,7 @@
 import { hash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { BrokerError, toBrokerError } from "#core/errors.ts";
-import type { Mirror } from "#core/ports.ts";
+import type { Mirror, MirrorEntry } from "#core/ports.ts";
 import { replaceFile } from "./folder.ts";
 import { decodeMirror, encodeMirror } from "./mirror-rows.ts";
 
@@ -20,16 +20,21 @@ export interface MirrorOptions {
 
 /**
  * The mirror. A file that cannot be opened throws a BrokerError; one that is damaged reads as its good rows (possibly
- * none), and `trouble` hears of the others: a broken mirror must not keep the ledger from serving.
+ * none), and `trouble` hears of the others when they are asked for: a broken mirror must not keep the ledger from serving.
  */
 export function openMirror({ path, trouble }: MirrorOptions): Mirror {
   return {
     async read() {
       const bytes = await readBytes(path);
       if (bytes === undefined) return undefined;
-      const { entries, faults } = decodeMirror(bytes);
-      if (faults.length > 0) trouble(faults);
-      return { entries, digest: hash("sha256", bytes) };
+      let rows: readonly MirrorEntry[] | undefined;
+      return {
+        digest: hash("sha256", bytes),
+        // Most files are our own and known by their digest: 65,536 rows are not read for nothing.
+        get entries() {
+          return (rows ??= readRows(bytes, trouble));
+        },
+      };
     },
     digest: (entries) => hash("sha256", encodeMirror(entries)),
     async write(entries) {
@@ -42,6 +47,12 @@ export function openMirror({ path, trouble }: MirrorOptions): Mirror {
       return hash("sha256", text);
     },
   };
+}
+
+function readRows(bytes: Buffer, trouble: MirrorOptions["trouble"]): readonly MirrorEntry[] {
+  const { entries, faults } = decodeMirror(bytes);
+  if (faults.length > 0) trouble(faults);
+  return entries;
 }
 
 async function readBytes(path: string): Promise<Buffer | undefined> {
