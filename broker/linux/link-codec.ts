@@ -95,14 +95,13 @@ export function readAddress(message: Message): AddressEntry | undefined {
   };
 }
 
-export const createBridge = (name: string, mac: Mac, mtu: number): NetlinkRequest => ({
+export const createBridge = (name: string, mac: Mac): NetlinkRequest => ({
   type: messageType.newLink,
   flags: flag.create | flag.exclusive,
   body: Buffer.concat([
     everyLink(),
     attribute(link.name, text(name)),
     attribute(link.mac, macToBytes(mac)),
-    attribute(link.mtu, uint32(mtu)),
     nested(link.info, attribute(info.kind, text("bridge"))),
   ]),
   what: `make the bridge ${name}`,

@@ -50,8 +50,10 @@ export function openLinks(netlink: Netlink): Links {
       }));
     },
     async createBridge(name, { mac, mtu, alias }) {
-      const requests = [createBridge(name, mac, mtu), setAlias(name, alias)];
+      const requests = [createBridge(name, mac), setAlias(name, alias)];
       for (const error of await netlink.request(requests)) refuse(error);
+      // Only an MTU that is set after the creation stays; any other follows the ports' (br_mtu_auto_adjust).
+      await make(netlink, setLink(name, indexOf(name), { mtu }));
     },
     async deleteLink(name) {
       const index = interfaceIndex(name);
