@@ -57,7 +57,7 @@ function confineMounts(confinement: Confinement): void {
   const isKept = (path: string): boolean =>
     kept.some((one) => path === one || path.startsWith(`${one}/`));
   for (const path of mountPoints()) {
-    if (!isKept(path) && existsSync(path)) mount("-o", "remount,bind,ro", path);
+    if (!isKept(path)) makeReadOnly(path);
   }
   for (const folder of confinement.fresh) mount("-t", "tmpfs", "-o", "mode=1777", "tmpfs", folder);
   for (const folder of confinement.readOnly.filter((one) => existsSync(one))) {
@@ -65,6 +65,15 @@ function confineMounts(confinement: Confinement): void {
     mount("-o", "remount,bind,ro", folder);
   }
   if (confinement.privateDevices) makeDevices();
+}
+
+function makeReadOnly(path: string): void {
+  try {
+    mount("-o", "remount,bind,ro", path);
+  } catch (error) {
+    // Namespaces of others come and go in /run/netns meanwhile, and what was mounted there with them.
+    if (existsSync(path)) throw error;
+  }
 }
 
 function makeDevices(): void {
@@ -89,7 +98,7 @@ function unescape8(_match: string, digits: string): string {
 }
 
 function mount(...parameters: string[]): void {
-  execFileSync("mount", parameters, { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync("mount", parameters, { stdio: ["ignore", "ignore", "pipe"] });
 }
 
 function fail(message: string): never {

@@ -1,5 +1,6 @@
 // What a unit's [Service] section forbids, as data that confine.ts can bring about without systemd.
 
+import { allowedCalls, callSets } from "./call-sets.ts";
 import { words } from "./unit-file.ts";
 
 /** A system call that is refused when (argument & mask) == value; without `when` always. */
@@ -21,8 +22,8 @@ export type Confinement = {
   fresh: string[];
   readOnly: string[];
   privateDevices: boolean;
-  /** Words of SystemCallFilter= in order; a leading ~ takes away. */
-  callFilter: string[];
+  /** What SystemCallFilter= leaves. */
+  calls: string[];
   callErrno: number;
   refusals: Refusal[];
   umask: number;
@@ -117,14 +118,7 @@ export function confinementOf(service: ReadonlyMap<string, readonly string[]>): 
     fresh: on("PrivateTmp") ? ["/tmp", "/var/tmp"] : [],
     readOnly: on("ProtectControlGroups") ? ["/sys/fs/cgroup"] : [],
     privateDevices: on("PrivateDevices"),
-    callFilter: (service.get("SystemCallFilter") ?? []).flatMap((line) =>
-      line.startsWith("~")
-        ? line
-            .slice(1)
-            .split(/\s+/)
-            .map((word) => `~${word}`)
-        : line.split(/\s+/),
-    ),
+    calls: [...allowedCalls(service.get("SystemCallFilter") ?? [], callSets())],
     callErrno: EPERM,
     refusals: [
       ...familyRefusals(words(service, "RestrictAddressFamilies")),

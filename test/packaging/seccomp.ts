@@ -1,6 +1,5 @@
 // System call filters through libseccomp, as systemd makes them: for the calling thread and all that it becomes by execve(2).
 
-import { execFileSync } from "node:child_process";
 import koffi from "koffi";
 import type { Confinement, Refusal } from "./confinement.ts";
 
@@ -53,7 +52,7 @@ export function loadFilters(confinement: Confinement): void {
     );
   }
   const allowing = seccomp.init(ACTION_ERRNO + confinement.callErrno);
-  for (const name of allowedCalls(confinement.callFilter, callSets())) {
+  for (const name of confinement.calls) {
     const call = seccomp.resolve(name);
     if (call >= UNKNOWN) must(seccomp.add(allowing, ACTION_ALLOW, call, 0, null), name);
   }
@@ -65,48 +64,4 @@ function comparisonsOf({ when }: Refusal): Comparison[] {
   if (when === undefined) return [];
   const { argument, mask, value } = when;
   return [{ arg: argument, op: COMPARE_MASKED, datum_a: BigInt(mask), datum_b: BigInt(value) }];
-}
-
-/** systemd's named sets, as this machine's systemd defines them. */
-export function callSets(): Map<string, string[]> {
-  const sets = new Map<string, string[]>();
-  let members: string[] = [];
-  for (const line of execFileSync("systemd-analyze", ["syscall-filter", "--no-pager"], {
-    encoding: "utf8",
-    // It remarks on kernels that do not list their calls.
-    stdio: ["ignore", "pipe", "ignore"],
-  }).split("\n")) {
-    const name = line.trim();
-    if (name === "" || name.startsWith("#")) continue;
-    if (line.startsWith("@")) {
-      members = [];
-      sets.set(name, members);
-    } else {
-      members.push(name);
-    }
-  }
-  return sets;
-}
-
-/** The calls that the words leave, in systemd's way: @default always, then each word adds, or with ~ takes away. */
-export function allowedCalls(
-  filter: readonly string[],
-  sets: ReadonlyMap<string, readonly string[]>,
-): Set<string> {
-  const expand = (word: string): string[] =>
-    word.startsWith("@")
-      ? (sets.get(word) ?? fail(`systemd knows no set ${word}`)).flatMap(expand)
-      : [word];
-  const allowed = new Set(expand("@default"));
-  for (const word of filter) {
-    for (const call of expand(word.replace(/^~/, ""))) {
-      if (word.startsWith("~")) allowed.delete(call);
-      else allowed.add(call);
-    }
-  }
-  return allowed;
-}
-
-function fail(message: string): never {
-  throw new Error(message);
 }
