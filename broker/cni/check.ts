@@ -85,7 +85,10 @@ async function checkRoutes(
 ): Promise<CniFailure | undefined> {
   for (const { ip, routed } of leases) {
     if (routed && !(await leasing.routeStands(ip)))
-      return failed(`the host route of ${ip} is missing`, "cocoon-net fsck --repair restores it");
+      return failed(
+        `the host route of ${ip} is missing`,
+        `the broker puts it back within seconds; if not: cocoon-net why ${ip}`,
+      );
   }
   return undefined;
 }
