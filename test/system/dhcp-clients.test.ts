@@ -113,9 +113,12 @@ describe.each([
       ...command,
     ]);
     await leaseIs(net, "leased");
-    await waitFor(async () => (await net.guest.addresses("eth0")).includes(`${ADDRESS}/24`), {
-      what: `the address on the link: ${client.stderr()}`,
+    // The process that sends its unicasts comes last; before it listens a RELEASE goes nowhere.
+    await waitFor(async () => (await net.guest.exec(["ss", "-Hlun"])).includes(`${ADDRESS}:68`), {
+      what: `the end of dhcpcd's set-up: ${client.stderr()}`,
     });
+    // It removes its address right behind the RELEASE, which is lost if the server's MAC is still being asked for.
+    await net.guest.exec(["ping", "-c", "1", "-W", "5", "10.92.0.1"]);
     client.kill("SIGALRM");
     await leaseIs(net, "cooling");
     await client.exited;
