@@ -20,6 +20,12 @@ export type GuestSetting = {
   mac: string;
   /** Where the guest's first file system is packed: a folder of the test. */
   folder: string;
+  /** Memory in MiB; enough for busybox when absent. */
+  memory?: number;
+  /** Image files of virtio disks: /dev/vda, /dev/vdb. */
+  disks?: readonly string[];
+  /** Further kernel modules, in the order in which they depend on each other. */
+  modules?: readonly string[];
 };
 
 export type GuestLease = { ip: string; prefixLength: number; router: string; seconds: number };
@@ -45,11 +51,13 @@ export async function bootGuest(setting: GuestSetting): Promise<Guest> {
   booted += 1;
   const tap = `vm${booted}`;
   const initramfs = join(setting.folder, "initramfs.gz");
-  await access(initramfs).catch(() => run([INITRAMFS_SCRIPT, initramfs]));
+  await access(initramfs).catch(() =>
+    run([INITRAMFS_SCRIPT, initramfs, ...(setting.modules ?? [])]),
+  );
   await namespace.exec(["ip", "tuntap", "add", tap, "mode", "tap"]);
   undo.defer(async () => void (await namespace.attempt(["ip", "link", "del", tap])));
   await namespace.exec(["ip", "link", "set", tap, "master", setting.bridge, "up"]);
-  const machine = undo.use(namespace.spawn(machineCommand(tap, mac, initramfs)));
+  const machine = undo.use(namespace.spawn(machineCommand(tap, setting, initramfs)));
   const console = (): string => machine.stdout() + machine.stderr();
   const until = <T>(condition: () => T | false | undefined, limit: number, what: string) =>
     waitFor(
@@ -109,12 +117,14 @@ function leases(console: string): GuestLease[] {
   }));
 }
 
-function machineCommand(tap: string, mac: string, initramfs: string): string[] {
+function machineCommand(tap: string, setting: GuestSetting, initramfs: string): string[] {
+  const { mac, memory = MEMORY_MIB, disks = [] } = setting;
   const words = [
-    `qemu-system-x86_64 -accel tcg -m ${MEMORY_MIB} -nographic -no-reboot -nodefaults -serial stdio`,
+    `qemu-system-x86_64 -accel tcg -m ${memory} -nographic -no-reboot -nodefaults -serial stdio`,
     `-netdev tap,id=net0,ifname=${tap},script=no,downscript=no`,
     // Without a boot ROM: the kernel is given, and the ROM's package need not be there.
     `-device virtio-net-pci,netdev=net0,mac=${mac},romfile=`,
+    ...disks.map((path) => `-drive if=virtio,format=raw,file=${path}`),
   ].flatMap((line) => line.split(" "));
   return [...words, "-kernel", KERNEL, "-initrd", initramfs, "-append", CONSOLE];
 }
