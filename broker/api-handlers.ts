@@ -109,8 +109,8 @@ function codeOf(stdout: string): string {
 
 async function forget(leasing: Leasing, ip: Ip, sequence: number | undefined) {
   const lease = leasing.ledger.lease(ip);
-  if (lease?.state !== "leased") {
-    throw new BrokerError("unknown-lease", `${ip} is not leased: nothing was released`, {
+  if (lease === undefined) {
+    throw new BrokerError("unknown-lease", `nobody holds ${ip}: nothing was released`, {
       hint: `cocoon-net why ${ip} tells its state`,
     });
   }

@@ -150,6 +150,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
       },
     }),
   });
+  parts.onCommitFailed(() => routeKeeper.touch());
   const dhcpKeeper = createDhcpKeeper({
     socket,
     bridgeIndex: () => interfaceIndex(config.bridge),

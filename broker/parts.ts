@@ -39,6 +39,8 @@ export interface Parts {
   /** Files in the spool when it was last looked at. */
   readonly spoolDepth: () => number;
   readonly trouble: (what: string, error: Error) => void;
+  /** Calls back when a commit failed: what was undone may want its route again. */
+  readonly onCommitFailed: (action: () => void) => void;
 }
 
 export function createParts(options: PartsOptions): Parts {
@@ -47,8 +49,12 @@ export function createParts(options: PartsOptions): Parts {
   const plain = createEffects(options);
   const effects = options.decorate?.(plain) ?? plain;
   const emit = telemetry.record.bind(telemetry);
+  let commitFailed: () => void = () => undefined;
   const trouble = (what: string, error: Error) => {
-    if (what === "commit") telemetry.meters.commit("failed", 0, 0);
+    if (what === "commit") {
+      telemetry.meters.commit("failed", 0, 0);
+      commitFailed();
+    }
     telemetry.log.warn({ what }, `${what}: ${error.message}`);
   };
   const leasing = new Leasing({
@@ -82,5 +88,19 @@ export function createParts(options: PartsOptions): Parts {
   });
   const guests = createGuests({ leasing, pool, emit });
   const spoolDepth = () => waiting;
-  return { ledger, effects, leasing, mirroring, spooler, cni, guests, spoolDepth, trouble };
+  const onCommitFailed = (action: () => void) => {
+    commitFailed = action;
+  };
+  return {
+    onCommitFailed,
+    ledger,
+    effects,
+    leasing,
+    mirroring,
+    spooler,
+    cni,
+    guests,
+    spoolDepth,
+    trouble,
+  };
 }

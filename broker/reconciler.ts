@@ -2,6 +2,7 @@
 
 import type { Ip } from "#core/address.ts";
 import { decideForget } from "#core/detach.ts";
+import type { Sighting } from "#core/intake.ts";
 import { unchanged } from "#core/effects.ts";
 import type { Attachment, Lease } from "#core/lease.ts";
 import { FOUND_GRACE, PROVISIONAL_GRACE } from "#core/limits.ts";
@@ -53,9 +54,9 @@ async function reconcile(
   absentOnce: Map<Ip, number>,
 ): Promise<void> {
   const suspects = suspectsOf(leasing);
-  const seen = suspects.some((lease) => lease.owner?.kind === "found")
-    ? await seenInUse(evidence)
-    : new Set<Ip>();
+  const sightings = suspects.length === 0 ? [] : await evidence.scan();
+  const seen = addressesSeenBy(sightings, ["namespace", "neighbour"]);
+  const inNamespace = addressesSeenBy(sightings, ["namespace"]);
   const absent = new Map<Ip, number>();
   for (const lease of suspects) {
     if (await isPresent(lease)) continue;
@@ -74,6 +75,8 @@ async function reconcile(
 
   async function isPresent({ ip, attachment }: Lease): Promise<boolean> {
     if (attachment === undefined) return seen.has(ip);
+    // A process lives with that address: its namespace's file may only be out of our sight (a mount namespace of our own).
+    if (inNamespace.has(ip)) return true;
     if (isOfEarlierBoot(attachment, leasing.moment().bootId)) return false;
     try {
       return (await evidence.attachment(attachment)) === "present";
@@ -89,12 +92,12 @@ async function reconcile(
 const isOfEarlierBoot = ({ stamp }: Attachment, bootId: string): boolean =>
   stamp.bootId !== "" && stamp.bootId !== bootId;
 
-/** Our own route is no evidence here: it stands because of the lease that is being judged. */
-async function seenInUse(evidence: Evidence): Promise<ReadonlySet<Ip>> {
-  return new Set(
-    (await evidence.scan()).filter((sighting) => sighting.evidence !== "route").map(({ ip }) => ip),
-  );
-}
+/** Our own route is never among them: it stands because of the lease that is being judged. */
+const addressesSeenBy = (
+  sightings: readonly Sighting[],
+  kinds: readonly string[],
+): ReadonlySet<Ip> =>
+  new Set(sightings.flatMap(({ ip, evidence }) => (kinds.includes(evidence) ? [ip] : [])));
 
 function suspectsOf(leasing: Leasing): Lease[] {
   const { now, bootId } = leasing.moment();

@@ -23,7 +23,7 @@ export async function loadLedger(
   const { records, ...condition } = await store.load();
   // The oldest first: cooling addresses and tombstones are used up in the order in which they came.
   const ordered = records.toSorted((one, other) => ageOf(one) - ageOf(other));
-  ledger.apply(ordered.map((record) => ({ op: "put", record })));
+  ledger.fill(ordered);
   return condition;
 }
 
@@ -38,9 +38,11 @@ export async function importForeignMirror(
   const found = await mirror.read();
   const memory = readMemory(leasing.ledger.meta("mirror"));
   if (found === undefined || memory.digests.includes(found.digest)) return undefined;
-  const { entries, digest } = found;
+  const { entries, digest, damaged } = found;
+  // Rows that cannot be read are not rows that are gone: then nobody's lease ends for being absent.
+  const writtenAt = damaged === true ? 0 : memory.writtenAt;
   return leasing.submit("IMPORT", (ledger, moment) => {
-    const decision = decideImport(ledger, pool, entries, memory.writtenAt, moment);
+    const decision = decideImport(ledger, pool, entries, writtenAt, moment);
     // In the same commit, so that a file taken in once is not taken in again over what happened since.
     const taken = rememberMirror({ digests: [digest], writtenAt: moment.now });
     return { ...decision, changes: [...decision.changes, taken] };

@@ -7,7 +7,7 @@ import type { ReleaseReason } from "./events.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Lease, type OwnerKey, ownerKey } from "./lease.ts";
 import { TOMBSTONE_LIMIT, TOMBSTONE_TIME } from "./limits.ts";
-import { type Change, tombstoneKey } from "./record.ts";
+import { type Change, deleteLease, tombstoneKey } from "./record.ts";
 import { Draft } from "./release.ts";
 import { type Stamp, isOlder } from "./time.ts";
 
@@ -94,9 +94,16 @@ export function decideForget(
   moment: Moment,
 ): Decision<Released> {
   const lease = ledger.lease(request.ip);
-  if (lease?.state !== "leased" || lease.sequence !== request.sequence)
+  if (lease === undefined || lease.sequence !== request.sequence)
     return unchanged({ released: [] });
   const draft = new Draft();
+  if (lease.state !== "leased") {
+    // Only an operator cuts cooling, a sticky hold or a quarantine short.
+    if (request.reason !== "forgotten") return unchanged({ released: [] });
+    draft.changes.push(deleteLease(lease.ip));
+    draft.events.push({ event: "lease.freed", ip: lease.ip });
+    return draft.decision({ released: [lease.ip] });
+  }
   draft.release(lease, moment.now, request.reason);
   return draft.decision({ released: [lease.ip] });
 }

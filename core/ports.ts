@@ -66,14 +66,19 @@ export interface Clock {
 
 /** leases.json, readable by the Go version. */
 export interface Mirror {
-  /** What the file holds now and its SHA-256 digest; undefined when there is none. Throws when it cannot be read. */
-  read(): Promise<
-    { readonly entries: readonly MirrorEntry[]; readonly digest: string } | undefined
-  >;
+  /** What the file holds now; undefined when there is none. Throws when it cannot be read. */
+  read(): Promise<FoundMirror | undefined>;
   /** SHA-256 of what `write` would write. */
   digest(entries: readonly MirrorEntry[]): string;
   /** Replaces the file atomically (fsync of file and folder) and answers with the digest of what was written. */
   write(entries: readonly MirrorEntry[]): Promise<string>;
+}
+export interface FoundMirror {
+  readonly entries: readonly MirrorEntry[];
+  /** SHA-256. */
+  readonly digest: string;
+  /** Rows were left out: what is not among the entries may well be in the file. */
+  readonly damaged?: boolean;
 }
 export interface MirrorEntry {
   readonly mac: Mac;

@@ -3,7 +3,7 @@
 import { hash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { BrokerError, toBrokerError } from "#core/errors.ts";
-import type { Mirror, MirrorEntry } from "#core/ports.ts";
+import type { Mirror } from "#core/ports.ts";
 import { replaceFile } from "./folder.ts";
 import { decodeMirror, encodeMirror } from "./mirror-rows.ts";
 
@@ -27,12 +27,16 @@ export function openMirror({ path, trouble }: MirrorOptions): Mirror {
     async read() {
       const bytes = await readBytes(path);
       if (bytes === undefined) return undefined;
-      let rows: readonly MirrorEntry[] | undefined;
+      let rows: Rows | undefined;
+      // Most files are our own and known by their digest: 65,536 rows are not read for nothing.
+      const read = () => (rows ??= readRows(bytes, trouble));
       return {
         digest: hash("sha256", bytes),
-        // Most files are our own and known by their digest: 65,536 rows are not read for nothing.
         get entries() {
-          return (rows ??= readRows(bytes, trouble));
+          return read().entries;
+        },
+        get damaged() {
+          return read().faults.length > 0;
         },
       };
     },
@@ -49,10 +53,12 @@ export function openMirror({ path, trouble }: MirrorOptions): Mirror {
   };
 }
 
-function readRows(bytes: Buffer, trouble: MirrorOptions["trouble"]): readonly MirrorEntry[] {
-  const { entries, faults } = decodeMirror(bytes);
-  if (faults.length > 0) trouble(faults);
-  return entries;
+type Rows = ReturnType<typeof decodeMirror>;
+
+function readRows(bytes: Buffer, trouble: MirrorOptions["trouble"]): Rows {
+  const rows = decodeMirror(bytes);
+  if (rows.faults.length > 0) trouble(rows.faults);
+  return rows;
 }
 
 async function readBytes(path: string): Promise<Buffer | undefined> {

@@ -18,9 +18,11 @@ function node() {
   let now = START;
   let file: readonly MirrorEntry[] | undefined;
   let broken = false;
+  let damaged = false;
   const digestOf = (entries: readonly MirrorEntry[]) => hash("sha256", JSON.stringify(entries));
   const mirror = {
-    read: async () => (file === undefined ? undefined : { entries: file, digest: digestOf(file) }),
+    read: async () =>
+      file === undefined ? undefined : { entries: file, digest: digestOf(file), damaged },
     digest: digestOf,
     write: async (entries: readonly MirrorEntry[]) => {
       if (broken) throw new Error("no space left on device");
@@ -63,6 +65,10 @@ function node() {
     start,
     later: () => (now += 10_000),
     breakFile: (is: boolean) => (broken = is),
+    damage: (rest: readonly MirrorEntry[]) => {
+      file = rest;
+      damaged = true;
+    },
     rewrite: (entries: readonly MirrorEntry[]) => (file = entries),
     held: () => [...ledger.leases()].filter(({ state }) => state === "leased").map(({ ip }) => ip),
   };
@@ -129,4 +135,16 @@ test("a file that lists none of our addresses, as an emptied or a wrong one, tak
     expect(await start().takeIn()).toMatchObject({ released: 0 });
     expect(held()).toEqual(["10.9.0.2"]);
   }
+});
+
+test("rows that cannot be read are not rows that are gone: nobody's lease ends for them", async () => {
+  const state = node();
+  const before = state.start();
+  await before.bind(1, "10.9.0.3");
+  await before.bind(2, "10.9.0.4");
+  await before.flush();
+  state.later();
+  state.damage([row(1, "10.9.0.3")]);
+  await state.start().takeIn();
+  expect(state.held().toSorted()).toEqual(["10.9.0.3", "10.9.0.4"]);
 });

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { ip } from "#core/address.ts";
 import { decideConfirm } from "#core/detach.ts";
 import { decideRecover } from "#core/intake.ts";
+import type { Sighting } from "#core/intake.ts";
 import { Ledger } from "#core/ledger.ts";
 import { type Attachment, ownerKey } from "#core/lease.ts";
 import { FOUND_GRACE, PROVISIONAL_GRACE } from "#core/limits.ts";
@@ -26,6 +27,7 @@ interface World {
   readonly ledger: Ledger;
   now: number;
   look: (attachment: Attachment) => "present" | "absent";
+  seen: readonly Sighting[];
   readonly troubles: string[];
   /** One pass of the reconciler. */
   pass(): Promise<void>;
@@ -53,7 +55,7 @@ function world(): World {
     leasing,
     evidence: {
       attachment: async (attachment) => state.look(attachment),
-      scan: async () => [],
+      scan: async () => state.seen,
     },
     period: 60_000,
     trouble: (_what, error) => troubles.push(error.message),
@@ -62,6 +64,7 @@ function world(): World {
     ledger,
     now: START + PROVISIONAL_GRACE,
     look: () => "absent",
+    seen: [],
     troubles,
     async pass() {
       const stop = new AbortController();
@@ -79,6 +82,15 @@ test("an unconfirmed lease whose namespace is gone twice is freed", async () => 
   expect(state.ledger.heldBy(ownerKey(container("a")))).toHaveLength(1);
   await state.pass();
   expect(state.ledger.heldBy(ownerKey(container("a")))).toEqual([]);
+});
+
+test("an address that a process lives with is kept, though its namespace's file is out of sight", async () => {
+  const state = world();
+  add(state.ledger, container("a"));
+  state.seen = [{ ip: ip("10.9.0.2"), evidence: "namespace" }];
+  await state.pass();
+  await state.pass();
+  expect(state.ledger.heldBy(ownerKey(container("a")))).toHaveLength(1);
 });
 
 test("a lease that was answered again or confirmed while it was judged is left alone", async () => {

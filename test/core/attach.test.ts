@@ -224,6 +224,20 @@ describe("DEL", () => {
   });
 });
 
+describe("FORGET", () => {
+  test("an operator may cut cooling short; evidence may not", () => {
+    const ledger = new Ledger();
+    const [lease] = leasesOf(add(ledger, container("a")));
+    detach(ledger, "a", 2_000);
+    const request = { ip: ip("10.9.0.2"), sequence: lease?.sequence ?? 0 };
+    expect(
+      commit(ledger, decideForget(ledger, { ...request, reason: "gone" }, at(0))).released,
+    ).toEqual([]);
+    commit(ledger, decideForget(ledger, { ...request, reason: "forgotten" }, at(0)));
+    expect(ledger.isFree(ip("10.9.0.2"))).toBe(true);
+  });
+});
+
 describe("GC", () => {
   test("frees what is not listed, of its own network only, and nothing younger than the call", () => {
     const ledger = new Ledger();
