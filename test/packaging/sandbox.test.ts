@@ -194,6 +194,14 @@ test("it keeps the watchdog fed and ends in order at SIGTERM", async () => {
   expect(heard.lines).toContain("STOPPING=1");
 });
 
+test("wrong settings end it with the exit code that systemd does not answer by a restart", async () => {
+  const command = (service.get("ExecStart")?.[0] ?? "").split(" ");
+  const wrong = { COCOON_NET_DURABILITY: "perhaps" };
+  const { code, stderr } = await host.confine(confinement, command, wrong).exited;
+  expect(String(code)).toBe(service.get("RestartPreventExitStatus")?.[0]);
+  expect(stderr).toContain("COCOON_NET_DURABILITY");
+});
+
 function plugin(verb: string, previous = "null") {
   const conf = {
     cniVersion: "1.0.0",

@@ -67,6 +67,11 @@ describe("cocoon-net.service", () => {
     expect(unit?.get("StartLimitIntervalSec")).toEqual(["0"]);
   });
 
+  test("is not started before the node has a pool", () => {
+    const unit = parseUnit(readFileSync(UNIT, "utf8")).get("Unit");
+    expect(unit?.get("AssertPathExists")).toEqual([`/var/lib/${one("StateDirectory")}/pool.json`]);
+  });
+
   test.each([
     "mount",
     "umount2",
