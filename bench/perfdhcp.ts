@@ -18,9 +18,9 @@ const PERFDHCP = "perfdhcp";
 /** Where the relay lives: the last address of the subnet, which no trial's guests reach. */
 const RELAY_ADDRESS = "10.91.255.254/15";
 const ROUNDS = 3;
-const SECONDS = 4;
+const SECONDS = 3;
 const QUICK_SECONDS = 1;
-const WARM_UP = { rate: 2_000, seconds: 3 };
+const WARM_UP = { rate: 2_000, seconds: 2 };
 const CLIENTS = 100_000;
 /** perfdhcp ends with 3 when it did not get everything that it waited for: that is a finding, not a failure. */
 const INCOMPLETE = 3;
