@@ -60,7 +60,7 @@ function commitDate(): string {
 /** GNU tar in its own order, without owners and without gzip's time stamp. */
 function writeArchive(folder: string, file: string): void {
   const options = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--format=gnu"];
-  execFileSync("tar", [...options, "-I", "gzip -n -6", "-C", folder, "-cf", file, "cocoon-net"]);
+  execFileSync("tar", [...options, "-I", "gzip -n -4", "-C", folder, "-cf", file, "cocoon-net"]);
 }
 
 function checksumLine(file: string): string {
