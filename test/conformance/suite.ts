@@ -8,7 +8,11 @@ import type { CaseRun, Subject } from "./subject.ts";
 /** Longest case: some twenty plugin runs for a row, on a busy machine. */
 const CASE_DEADLINE_MS = 60_000;
 
-export function conformanceSuite(subject: Subject): void {
+/** `eachVersion`: the versions for cases that are run for each; all of the subject's when absent. */
+export function conformanceSuite(
+  subject: Subject,
+  { eachVersion: versions = subject.versions }: { readonly eachVersion?: readonly string[] } = {},
+): void {
   const newest = subject.versions.at(-1) ?? "";
 
   async function drive(version: string, run: CaseRun): Promise<void> {
@@ -21,7 +25,7 @@ export function conformanceSuite(subject: Subject): void {
       const departure = subject.departures[id];
       const chosen = departure === undefined ? run : departure.run;
       if (chosen === undefined) continue;
-      for (const version of eachVersion === true ? subject.versions : [newest]) {
+      for (const version of eachVersion === true ? versions : [newest]) {
         test(`${id} ${title} (${version})`, () => drive(version, chosen), CASE_DEADLINE_MS);
       }
     }
