@@ -112,11 +112,11 @@ const SYSCTLS = [
 /** Links, addresses, routes, neighbours, rules of both backends and the settings that the node changes. */
 export function snapshot(): Readonly<Record<string, string>> {
   return {
-    links: withoutTimers(run("ip -d link")),
-    addresses: withoutLifetimes(run("ip address")),
-    routes: run("ip route show table all"),
+    links: withoutCarrier(withoutTimers(run("ip -d link"))),
+    addresses: withoutLinkLocal(withoutCarrier(withoutLifetimes(run("ip address")))),
+    routes: withoutLinkLocal(run("ip route show table all")),
     neighbours: run("ip neigh"),
-    nft: run("nft list ruleset"),
+    nft: run("nft list ruleset").replaceAll(/packets \d+ bytes \d+/g, ""),
     nftRules: rulesOf("nft"),
     legacyRules: rulesOf("legacy"),
     sysctls: SYSCTLS.map((key) => run(`sysctl -n net.ipv4.${key}`)).join(""),
@@ -133,3 +133,11 @@ export const rulesOf = (backend: "nft" | "legacy"): string =>
 
 const withoutTimers = (text: string): string => text.replaceAll(/_timer +[0-9.]+/g, "");
 const withoutLifetimes = (text: string): string => text.replaceAll(/valid_lft.*/g, "");
+/** The kernel notes a carrier, and makes and checks link-local addresses, some time after a link is up. */
+const withoutCarrier = (text: string): string =>
+  text.replaceAll(/,LOWER_UP|NO-CARRIER,| state [A-Z]+/g, "");
+const withoutLinkLocal = (text: string): string =>
+  text
+    .split("\n")
+    .filter((line) => !/fe80:|ff00::/.test(line) && line.trim() !== "")
+    .join("\n");
