@@ -84,18 +84,30 @@ export function macToBytes(mac: Mac): Uint8Array {
   return Uint8Array.from(mac.split(":"), (octet) => Number.parseInt(octet, 16));
 }
 
+/** Digit by digit: tens of thousands of addresses are read at start. */
 function parseIpv4(text: string): number | undefined {
-  const octets = text.split(".");
-  if (octets.length !== 4) return undefined;
   let value = 0;
-  for (const octet of octets) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(octet)) return undefined;
-    const number = Number(octet);
-    if (number > 255) return undefined;
-    value = value * 256 + number;
+  let octet: number | undefined;
+  let dots = 0;
+  for (let index = 0; index < text.length; index++) {
+    const digit = text.charCodeAt(index) - 48;
+    if (digit === DOT) {
+      if (octet === undefined) return undefined;
+      value = value * 256 + octet;
+      octet = undefined;
+      dots++;
+    } else {
+      // A zero stands alone.
+      if (digit < 0 || digit > 9 || octet === 0) return undefined;
+      octet = (octet ?? 0) * 10 + digit;
+      if (octet > 255) return undefined;
+    }
   }
-  return value;
+  return dots === 3 && octet !== undefined ? value * 256 + octet : undefined;
 }
+
+/** A dot's distance from the digit 0. */
+const DOT = -2;
 
 function parseIpv6(text: string): bigint | undefined {
   const halves = text.split("::");

@@ -49,12 +49,20 @@ export class Ledger {
     const inverse: Change[] = [];
     for (const change of changes) {
       const key = change.op === "put" ? recordKey(change.record) : change.key;
-      const before = this.#find(key);
+      const before = this.#forget(key);
       inverse.push(before === undefined ? { op: "delete", key } : { op: "put", record: before });
-      if (before !== undefined) this.#forget(key, before);
       if (change.op === "put") this.#remember(key, change.record);
     }
     return inverse.reverse();
+  }
+
+  /** {@link apply} for what a store held, in the order in which it came about: nothing of it will be undone. */
+  fill(records: readonly LedgerRecord[]): void {
+    for (const record of records) {
+      const key = recordKey(record);
+      this.#forget(key);
+      this.#remember(key, record);
+    }
   }
 
   /** A new sequence number, larger than any before on this node. */
@@ -225,7 +233,10 @@ export class Ledger {
     }
   }
 
-  #forget(key: RecordKey, record: LedgerRecord): void {
+  /** Answers with the record that was under the key. */
+  #forget(key: RecordKey): LedgerRecord | undefined {
+    const record = this.#find(key);
+    if (record === undefined) return undefined;
     if (record.kind !== "lease") this.#others.delete(key);
     switch (record.kind) {
       case "lease":
@@ -247,6 +258,7 @@ export class Ledger {
       default:
         record satisfies never;
     }
+    return record;
   }
 
   /** Invariant: the block bit of an address is set exactly when it has a lease record or an offer. */

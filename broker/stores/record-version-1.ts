@@ -1,34 +1,34 @@
 // Version 1 of the stored records: checks each part of what JSON gave and builds the record anew from the parts it knows.
 
-import { type Ip, type Mac, parseIp, parseMac } from "#core/address.ts";
 import type {
   Attachment,
   GuestDetails,
   Lease,
-  LeaseState,
   NamespaceIdentity,
   Owner,
   OwnerKey,
 } from "#core/lease.ts";
 import type { LedgerRecord } from "#core/record.ts";
 import type { Stamp } from "#core/time.ts";
+import {
+  boottime,
+  ip,
+  leaseStates,
+  mac,
+  number,
+  oneOf,
+  refuse,
+  text,
+  total,
+} from "./record-part.ts";
 
 /** The record, or `undefined` when `value` is none. */
 export function readRecordVersion1(value: unknown): LedgerRecord | undefined {
-  try {
-    return readRecord(object(value));
-  } catch (error) {
-    if (error instanceof Malformed) return undefined;
-    throw error;
-  }
+  return total(() => readRecord(object(value)));
 }
-
-/** Leaves the nested readers at the first part that is not as it must be; never leaves this file. */
-class Malformed extends Error {}
 
 type Fields = Readonly<Record<string, unknown>>;
 const ownerKinds = ["container", "guest", "found"];
-const leaseStates: readonly LeaseState[] = ["leased", "cooling", "quarantined"];
 const metaNames = ["sequence", "mirror", "boot"] as const;
 
 function readRecord(fields: Fields): LedgerRecord {
@@ -62,7 +62,7 @@ function readRecord(fields: Fields): LedgerRecord {
       };
     }
     default:
-      throw new Malformed();
+      return refuse();
   }
 }
 
@@ -99,7 +99,7 @@ function readOwner(fields: Fields): Owner {
     case "found":
       return { kind: "found", evidence: text(fields["evidence"]) };
     default:
-      throw new Malformed();
+      return refuse();
   }
 }
 
@@ -125,54 +125,23 @@ function readGuestDetails(fields: Fields): GuestDetails {
   };
 }
 
-/** `boottime` is compared as an integer: anything but decimal digits would throw far from here. */
 function readStamp(fields: Fields): Stamp {
-  const boottime = text(fields["boottime"]);
-  if (!/^[0-9]{1,20}$/.test(boottime)) throw new Malformed();
-  return { bootId: text(fields["bootId"]), boottime };
+  return { bootId: text(fields["bootId"]), boottime: boottime(fields["boottime"]) };
 }
 
 function readOwnerKey(value: unknown): OwnerKey {
   const key = text(value);
-  if (!ownerKinds.includes(key.slice(0, key.indexOf(" ")))) throw new Malformed();
+  if (!ownerKinds.includes(key.slice(0, key.indexOf(" ")))) refuse();
   return key as OwnerKey;
 }
 
 function object(value: unknown): Fields {
-  if (!isFields(value)) throw new Malformed();
-  return value;
+  return isFields(value) ? value : refuse();
 }
 
 /** What JSON gives for an object; its fields are checked one by one when they are read. */
 function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function text(value: unknown): string {
-  if (typeof value !== "string") throw new Malformed();
-  return value;
-}
-
-function number(value: unknown): number {
-  if (typeof value !== "number") throw new Malformed();
-  return value;
-}
-
-function ip(value: unknown): Ip {
-  const parsed = parseIp(text(value));
-  if (parsed === undefined) throw new Malformed();
-  return parsed;
-}
-
-function mac(value: unknown): Mac {
-  const parsed = parseMac(text(value));
-  if (parsed === undefined) throw new Malformed();
-  return parsed;
-}
-
-function oneOf<Value>(value: unknown, allowed: readonly Value[]): Value {
-  for (const candidate of allowed) if (candidate === value) return candidate;
-  throw new Malformed();
 }
 
 /** The field under its name when it is there; a record with an absent part has no key for it. */

@@ -2,45 +2,49 @@
 
 import { type LedgerRecord, type RecordKey, recordKey } from "#core/record.ts";
 import { readRecordVersion1 } from "./record-version-1.ts";
-
-/** The version that {@link encodeRecord} writes. */
-export const RECORD_VERSION = 1;
+import { leaseRow, readRecordVersion2 } from "./record-version-2.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** One reader for each version that was ever written; a reader answers with today's record, `undefined` when it is not one. */
-const readers: ReadonlyMap<unknown, (value: unknown) => LedgerRecord | undefined> = new Map([
-  [1, readRecordVersion1],
-]);
+const readers: ReadonlyMap<unknown, (value: readonly unknown[]) => LedgerRecord | undefined> =
+  new Map([
+    [1, ([, value]) => readRecordVersion1(value)],
+    [2, readRecordVersion2],
+  ]);
 
 export type DecodedRecord = { readonly record: LedgerRecord } | { readonly fault: string };
 
+/** Leases, of which there are many, as version 2; the other kinds as version 1. */
 export function encodeRecord(record: LedgerRecord): Buffer {
-  return Buffer.from(JSON.stringify([RECORD_VERSION, record]));
+  const value = record.kind === "lease" ? [2, ...leaseRow(record.lease)] : [1, record];
+  return Buffer.from(JSON.stringify(value));
 }
 
 /**
  * Reads what is stored under `key`. Never throws: bytes that are no record, a record of an unknown version, or one that
  * belongs under another key come back as a `fault` in words.
  */
-export function decodeRecord(key: string, bytes: Uint8Array): DecodedRecord {
+export function decodeRecord(key: string, bytes: Buffer): DecodedRecord {
   const parsed = parseJson(bytes);
-  if (!Array.isArray(parsed) || parsed.length !== 2) return { fault: "not [version, record]" };
-  const [version, value]: readonly unknown[] = parsed;
-  const read = readers.get(version);
+  if (!Array.isArray(parsed)) return { fault: "not a list that begins with a version" };
+  const row: readonly unknown[] = parsed;
+  const read = readers.get(row[0]);
   if (read === undefined)
-    return { fault: `record version ${JSON.stringify(version)} is not known here` };
-  const record = read(value);
-  if (record === undefined) return { fault: `not a record of version ${String(version)}` };
+    return { fault: `record version ${JSON.stringify(row[0])} is not known here` };
+  const record = read(row);
+  if (record === undefined) return { fault: `not a record of version ${String(row[0])}` };
   const expected: RecordKey = recordKey(record);
   return expected === key
     ? { record }
     : { fault: `the record belongs under ${JSON.stringify(expected)}` };
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(utf8.decode(bytes));
+    const text = bytes.toString();
+    // Malformed UTF-8 became U+FFFD: whether it did, or the text holds one itself, the strict decoder knows.
+    return JSON.parse(text.includes("\uFFFD") ? utf8.decode(bytes) : text);
   } catch {
     // Text that cannot be read is a fault of its record, told by the caller; there is nothing more to know about it.
     return undefined;
