@@ -169,7 +169,7 @@ function hearConsole(console: string, heard: Heard): void {
 /** By holder, out of the machine's own command. */
 async function readLeases(machine: Guest): Promise<ReadonlyMap<string, string>> {
   const text = await machine.exec(
-    "chroot /disk /broker leases --socket /run/broker.sock --output json --state leased",
+    "chroot /disk /broker leases --socket /run/broker.sock --output json --state leased 2>/dev/null",
   );
   return new Map(rows.parse(JSON.parse(text)).map(({ owner, ip }) => [owner, ip]));
 }
