@@ -35,6 +35,19 @@ export async function contradictions({ node, broker, book }: Scene): Promise<rea
   ];
 }
 
+/** Promised addresses without a host route; there must be none even while no broker lives: the route comes before the reply. */
+export async function unroutedPromises({ node, book }: Omit<Scene, "broker">): Promise<string[]> {
+  const standing = await routesOf(node);
+  return [...book.entries()].flatMap(([holder, { state, ip }]) =>
+    state === "held" && ip !== undefined && !standing.includes(ip) ? [`${holder} ${ip}`] : [],
+  );
+}
+
+async function routesOf(node: NetworkNamespace): Promise<string[]> {
+  const text = await node.exec(["ip", "-j", "route", "show", "proto", PROTOCOL]);
+  return routes.parse(JSON.parse(text)).map(({ dst }) => dst);
+}
+
 function doubled(leases: readonly LeaseAnswer[]): string[] {
   const twice = (values: readonly string[]) =>
     values.filter((value, index) => values.indexOf(value) !== index);
@@ -78,9 +91,7 @@ async function kernelDifferences(
   leases: readonly LeaseAnswer[],
 ): Promise<string[]> {
   const leased = leases.filter(({ state }) => state === "leased");
-  const standing = routes
-    .parse(JSON.parse(await node.exec(["ip", "-j", "route", "show", "proto", PROTOCOL])))
-    .map(({ dst }) => dst);
+  const standing = await routesOf(node);
   const permanent = neighbours.parse(
     JSON.parse(await node.exec(["ip", "-j", "neigh", "show", "nud", "permanent"])),
   );
