@@ -56,16 +56,16 @@ describe("deleted by hand", () => {
     );
   });
 
-  test.each(["29-cocoon-net.conflist", "30-cocoon-dhcp.conflist"])(
-    "%s comes back",
-    async (name) => {
-      await using node = await startNode();
-      const path = join(node.paths.conflists, name);
-      const before = await readFile(path, "utf8");
-      await rm(path);
-      await repaired(name, async () => (await read(path)) === before);
-    },
-  );
+  test("both conflists come back", async () => {
+    await using node = await startNode();
+    const paths = ["29-cocoon-net.conflist", "30-cocoon-dhcp.conflist"].map((name) =>
+      join(node.paths.conflists, name),
+    );
+    const all = (): Promise<string[]> => Promise.all(paths.map(read));
+    const before = await all();
+    for (const path of paths) await rm(path);
+    await repaired("both files", async () => (await all()).join() === before.join());
+  });
 });
 
 test("rules that were flushed, forwarding that was switched off, come back; others' rules stay", async () => {
