@@ -29,6 +29,7 @@ import { verbOfReply } from "./dhcp-verb.ts";
 import type { Effects } from "./effects.ts";
 import { createDhcpKeeper } from "./dhcp-keeper.ts";
 import { observe } from "./gauges.ts";
+import { processMemoryKeeper } from "./memory.ts";
 import { nodeNetworkOf } from "./node-network.ts";
 import { nodeReports } from "./node-reports.ts";
 import { createNodeKeeper } from "#broker/node/keeper.ts";
@@ -172,6 +173,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     routeKeeper,
     dhcp,
     conflists,
+    processMemoryKeeper(),
   ];
   const held = opened.move();
   return {
