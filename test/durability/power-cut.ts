@@ -63,6 +63,7 @@ export async function cutPower(cuts: number): Promise<PowerCutReport> {
       const held = await readLeases(machine);
       leased = held.size;
       lost.push(...missing(heard, held).map((what) => `after cut ${round}: ${what}`));
+      process.stdout.write(`power cut ${round}: ${heard.size} answers, ${leased} leased\n`);
       conditions.push(/"condition":"(missing|damaged)"/.exec(machine.console())?.[1] ?? "sound");
     }
     if (round === cuts) break;
