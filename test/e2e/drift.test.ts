@@ -5,7 +5,8 @@ import { describe, expect, test } from "vitest";
 import { namespaces } from "#test/netns/namespaces.ts";
 import { waitFor } from "#test/netns/wait-for.ts";
 import { bindGuest } from "#test/e2e/dhcp-clients.ts";
-import { CONTAINER_CONFLIST, GATEWAY, ping, startNode, type TestNode } from "#test/e2e/node.ts";
+import { CONTAINER_CONFLIST, GATEWAY, GUEST_CONFLIST, ping } from "#test/e2e/node.ts";
+import { startNode, type TestNode } from "#test/e2e/node.ts";
 import { addPod, addressOf } from "#test/e2e/runtime.ts";
 
 /** Drift is repaired within 15 s. */
@@ -58,7 +59,7 @@ describe("deleted by hand", () => {
 
   test("both conflists come back", async () => {
     await using node = await startNode();
-    const paths = ["29-cocoon-net.conflist", "30-cocoon-dhcp.conflist"].map((name) =>
+    const paths = [CONTAINER_CONFLIST, GUEST_CONFLIST].map((name) =>
       join(node.paths.conflists, name),
     );
     const all = (): Promise<string[]> => Promise.all(paths.map(read));

@@ -7,8 +7,9 @@ import { waitFor } from "#test/netns/wait-for.ts";
 import { captureReplies } from "#test/system/dhcp-setting.ts";
 import { bootGuest } from "#test/vm/guest.ts";
 import { bindGuest, CLIENT_NAMES } from "#test/e2e/dhcp-clients.ts";
-import { GATEWAY, MTU, ping, pingWhole, startNode, waitForState } from "#test/e2e/node.ts";
-import { addPod, addressOf } from "#test/e2e/runtime.ts";
+import { GATEWAY, GUEST_CONFLIST, MTU, ping, pingWhole } from "#test/e2e/node.ts";
+import { startNode, waitForState } from "#test/e2e/node.ts";
+import { addPod, addressOf, callNetwork } from "#test/e2e/runtime.ts";
 
 const MAC = "02:00:5e:10:00:05";
 const OTHER_MAC = "02:00:5e:10:00:06";
@@ -69,6 +70,26 @@ test("a guest that asks for another subnet's address is refused and binds afresh
   await using client = await bindGuest("dhclient", guest, node.folder);
   expect(await client.address()).toMatch(/^10\.94\.0\./);
   expect(client.said()).toMatch(/DHCPNAK.* from 10\.94\.0\.1/);
+});
+
+test("a guest plugged in through the guests' conflist has no address until it asks by DHCP", async () => {
+  await using node = await startNode();
+  await using net = await namespaces("sandbox");
+  const pod = { id: "machine", namespace: net.sandbox, conflist: GUEST_CONFLIST } as const;
+  const { interfaces } = await addPod(node, pod);
+  const mac = interfaces.find((one) => one.sandbox !== undefined && one.sandbox !== "")?.mac ?? "";
+  expect(await net.sandbox.addresses("eth0")).toEqual([]);
+  expect(await node.leases()).toEqual([]);
+  await using client = await bindGuest("udhcpc", { namespace: net.sandbox, mac }, node.folder);
+  const ip = await client.address();
+  expect(await node.lease(ip)).toMatchObject({
+    state: "leased",
+    ownerParts: { kind: "guest", mac },
+  });
+  await node.namespace.exec(ping(ip));
+  expect((await callNetwork(node, "DEL", pod)).code).toBe(0);
+  // Its lease is the guest's, not the port's: it ends by its time, or when the guest says so.
+  expect(await node.lease(ip)).toMatchObject({ state: "leased" });
 });
 
 test("replies reach a guest without an address as unicast frames with a full checksum, and nobody else", async () => {

@@ -9,6 +9,7 @@ import { temporaryFolder } from "#test/netns/temporary.ts";
 import { waitFor } from "#test/netns/wait-for.ts";
 
 export const CONTAINER_CONFLIST = "29-cocoon-net.conflist";
+export const GUEST_CONFLIST = "30-cocoon-dhcp.conflist";
 export const SUBNET = "10.94.0.0/24";
 export const GATEWAY = "10.94.0.1";
 /** Not the usual 1500, so that a size that is merely usual does not pass for the right one. */

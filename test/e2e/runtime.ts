@@ -1,7 +1,7 @@
 // A container runtime's part in CNI: runs a network's plugins for a namespace, with what their capabilities ask for.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CONTAINER_CONFLIST } from "#test/e2e/node.ts";
+import { CONTAINER_CONFLIST, GUEST_CONFLIST } from "#test/e2e/node.ts";
 import type { LocalNode } from "#test/netns/local-node.ts";
 import type { NetworkNamespace } from "#test/netns/namespaces.ts";
 import type { Output } from "#test/netns/process.ts";
@@ -12,6 +12,8 @@ type NetworkConf = { cniVersion: string; name: string; plugins: PluginConf[] };
 export type Pod = {
   readonly id: string;
   readonly namespace: NetworkNamespace;
+  /** The file of its network; the containers' one when absent. */
+  readonly conflist?: typeof CONTAINER_CONFLIST | typeof GUEST_CONFLIST;
   /** Given to plugins that declare the capability of that name. */
   readonly runtimeConfig?: Record<string, unknown>;
 };
@@ -28,10 +30,10 @@ export async function callNetwork(
   pod: Pod,
   prevResult?: object,
 ): Promise<Output> {
-  const network = await readNetwork(node);
+  const network = await readNetwork(node, pod.conflist);
   const [plugin, ...more] = network.plugins;
   if (plugin === undefined || more.length > 0) {
-    throw new Error(`${CONTAINER_CONFLIST} does not have exactly one plugin`);
+    throw new Error(`the network ${network.name} does not have exactly one plugin`);
   }
   const { capabilities = {}, ...conf } = plugin;
   const asked = Object.entries(pod.runtimeConfig ?? {}).filter(([name]) => capabilities[name]);
@@ -71,7 +73,10 @@ export function addressOf(result: CniResult): string {
   return ip;
 }
 
-export async function readNetwork(node: LocalNode): Promise<NetworkConf> {
-  const text = await readFile(join(node.paths.conflists, CONTAINER_CONFLIST), "utf8");
+export async function readNetwork(
+  node: LocalNode,
+  conflist: string = CONTAINER_CONFLIST,
+): Promise<NetworkConf> {
+  const text = await readFile(join(node.paths.conflists, conflist), "utf8");
   return JSON.parse(text) as NetworkConf;
 }
