@@ -9,35 +9,43 @@ const GRID_SIZE = 84;
 export const rateGrid: readonly number[] = Array.from({ length: GRID_SIZE }, (_, index) =>
   Math.round(LOWEST_RATE * STEP ** index),
 );
-/** How far beside an earlier answer the next search begins. */
-const NEIGHBOURHOOD = 6;
+/** The first step away from an earlier answer; each further one is twice as long. */
+const FIRST_STEP = 4;
 
 /**
  * The index of the highest rate of the grid that passes, -1 when none does. `near` is an earlier answer: the search then
- * begins around it, and widens when the answer is not there.
+ * walks away from it until the new answer is enclosed, so that one odd trial does not send it far.
  */
 export async function highestPassing(
   passes: (rate: number) => Promise<boolean>,
   near?: number,
 ): Promise<number> {
   const at = (index: number): Promise<boolean> => passes(rateGrid[index] ?? 0);
-  // Invariant: everything up to `low` counts as passed, everything from `high` on as failed.
-  let low = -1;
-  let high = rateGrid.length;
-  if (near !== undefined) {
-    const below = near - NEIGHBOURHOOD;
-    const above = near + NEIGHBOURHOOD;
-    if (below >= 0)
-      if (await at(below)) low = below;
-      else high = below;
-    if (high > above)
-      if (await at(above)) low = above;
-      else high = above;
-  }
+  let { low, high } = near === undefined ? WHOLE_GRID : await enclose(at, Math.max(near, 0));
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
     if (await at(middle)) low = middle;
     else high = middle;
   }
   return low;
+}
+
+/** Everything up to `low` counts as passed, everything from `high` on as failed. */
+interface Enclosed {
+  readonly low: number;
+  readonly high: number;
+}
+const WHOLE_GRID: Enclosed = { low: -1, high: GRID_SIZE };
+
+async function enclose(at: (index: number) => Promise<boolean>, near: number): Promise<Enclosed> {
+  const upwards = await at(near);
+  let edge = near;
+  for (let step = FIRST_STEP; ; step *= 2) {
+    const next = upwards ? edge + step : edge - step;
+    if (next <= WHOLE_GRID.low) return { low: WHOLE_GRID.low, high: edge };
+    if (next >= WHOLE_GRID.high) return { low: edge, high: WHOLE_GRID.high };
+    if ((await at(next)) !== upwards)
+      return upwards ? { low: edge, high: next } : { low: next, high: edge };
+    edge = next;
+  }
 }

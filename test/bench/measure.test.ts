@@ -71,7 +71,7 @@ describe("the search for the highest rate", () => {
       const far = await search(highest);
       const near = await search(highest, highest);
       expect(far.tried.length).toBeLessThanOrEqual(7);
-      expect(near.tried.length).toBeLessThanOrEqual(6);
+      expect(near.tried.length).toBeLessThanOrEqual(5);
       expect(new Set(far.tried).size).toBe(far.tried.length);
       expect(new Set(near.tried).size).toBe(near.tried.length);
     }
