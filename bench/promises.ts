@@ -14,6 +14,8 @@ interface Promised {
 type Results = ReadonlyMap<string, Result>;
 
 const MOST_LEASES = "65,536 leases";
+/** What counts as flat: no more than runs of one and the same case differ by. */
+const FLAT = 1.5;
 const PLUGIN_CASES = ["0 leases", "1,000 leases", "10,000 leases", MOST_LEASES];
 
 /** Every promise as a row of a Markdown table; what no result speaks of is named as not measured. */
@@ -49,7 +51,13 @@ function plugin(results: Results): Promised[] {
     const ratio = ratioIn(results, "plugin", `ADD, ${leases}, 32 at a time`, "calls/s");
     return atLeast(`ADDs 32 at a time with ${leases}, rate against host-local's`, 2, ratio.median);
   });
-  return [...alone, ...crowd];
+  const flat = ["ADD", "DEL"].map((verb) => {
+    const p50 = (leases: string): number =>
+      measured(results, "plugin", `${verb}, ${leases}, 1 at a time`).median;
+    const growth = p50(MOST_LEASES) / p50("0 leases");
+    return atMost(`${verb} with ${MOST_LEASES}, p50 against that with none`, FLAT, growth, "×");
+  });
+  return [...alone, ...flat, ...crowd];
 }
 
 function dhcp(results: Results, bench: string, generator: string): Promised[] {
