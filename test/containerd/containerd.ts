@@ -90,7 +90,12 @@ export async function startContainerd(setting: ContainerdSetting): Promise<Conta
     logs: () => daemon.stderr(),
     async runContainer(id) {
       const runner = start([...ctrCommand, "run", "--rm", "--cni", ...IMAGE_OPTIONS, id]);
-      const container = await reach(id, runner, must);
+      const container = await reach(id, runner, must).catch(async (error: unknown) => {
+        // What ctr leaves of a container whose network failed: a process that waits to be started, and its control group.
+        await ctr(["task", "delete", "--force", id]);
+        await ctr(["container", "delete", id]);
+        throw error;
+      });
       live.add(container);
       return container;
     },
@@ -193,7 +198,14 @@ async function shimsOf(socket: string): Promise<string[]> {
 async function removeGroups(group: string): Promise<void> {
   const hierarchies = ["", ...(await readdir(CGROUP_FOLDER))];
   for (const hierarchy of hierarchies) {
-    // Absent in most; one that is in use stays, and shows as a difference of the machine.
-    await rmdir(join(CGROUP_FOLDER, hierarchy, group)).catch(() => undefined);
+    const path = join(CGROUP_FOLDER, hierarchy, group);
+    // Absent in most; in use until the kernel has buried the last process.
+    await waitFor(() => rmdir(path).then(() => true, isAbsent), { what: `the removal of ${path}` });
   }
 }
+
+/** Of a failed removal: whether there was nothing to remove. */
+const isAbsent = (thrown: unknown): boolean =>
+  thrown instanceof Error &&
+  "code" in thrown &&
+  (thrown.code === "ENOENT" || thrown.code === "ENOTDIR");
