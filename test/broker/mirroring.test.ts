@@ -19,12 +19,14 @@ function node() {
   let file: readonly MirrorEntry[] | undefined;
   let broken = false;
   let damaged = false;
+  let writes = 0;
   const digestOf = (entries: readonly MirrorEntry[]) => hash("sha256", JSON.stringify(entries));
   const mirror = {
     read: async () =>
       file === undefined ? undefined : { entries: file, digest: digestOf(file), damaged },
     digest: digestOf,
     write: async (entries: readonly MirrorEntry[]) => {
+      writes++;
       if (broken) throw new Error("no space left on device");
       file = entries;
       return digestOf(entries);
@@ -58,13 +60,18 @@ function node() {
         ),
       );
     const takeIn = () => importForeignMirror(leasing, mirror, pool());
-    return { bind, flush: () => mirroring.flush(), takeIn };
+    const touchAndFlush = () => {
+      mirroring.touch(["SWEEP"]);
+      return mirroring.flush();
+    };
+    return { bind, flush: () => mirroring.flush(), touchAndFlush, takeIn };
   };
   return {
     ledger,
     start,
     later: () => (now += 10_000),
     breakFile: (is: boolean) => (broken = is),
+    writes: () => writes,
     damage: (rest: readonly MirrorEntry[]) => {
       file = rest;
       damaged = true;
@@ -147,4 +154,19 @@ test("rows that cannot be read are not rows that are gone: nobody's lease ends f
   state.damage([row(1, "10.9.0.3")]);
   await state.start().takeIn();
   expect(state.held().toSorted()).toEqual(["10.9.0.3", "10.9.0.4"]);
+});
+
+test("a restart leaves a file alone that says what the ledger says", async () => {
+  const state = node();
+  const before = state.start();
+  await before.bind(1, "10.9.0.3");
+  await before.flush();
+  expect(state.writes()).toBe(1);
+  state.later();
+  const after = state.start();
+  await after.bind(1, "10.9.0.3");
+  await after.flush();
+  expect(state.writes()).toBe(2);
+  await state.start().touchAndFlush();
+  expect(state.writes()).toBe(2);
 });
