@@ -1,4 +1,5 @@
 // What can be seen of a machine's network, mounts and CNI folders, as text: two such pictures are compared.
+import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { attempt, run } from "#test/netns/process.ts";
@@ -23,7 +24,7 @@ export async function picture(): Promise<Picture> {
     ip6tables: firewall(await run(["ip6tables-save"])),
     nftables: firewall(await run(["nft", "list", "ruleset"])),
     sysctls: await sysctls("/proc/sys/net"),
-    mounts: sorted(await readFile("/proc/self/mounts", "utf8")),
+    mounts: sorted(await readFile("/proc/self/mounts", "utf8")).filter(isNotOfOtherTests),
     "control groups": sorted((await attempt(["find", "/sys/fs/cgroup", "-type", "d"])).stdout),
     files: await files([...FOLDERS, ...MORE_FOLDERS]),
   };
@@ -77,7 +78,18 @@ async function sysctls(folder: string): Promise<string[]> {
 }
 
 async function files(folders: readonly string[]): Promise<string[]> {
-  const command = ["find", ...folders, "-xdev", "-printf", "%p %y %m %s %T@\\n"];
+  // A folder's time and size follow from what is in it, which is listed.
+  const format = ["-type", "d", "-printf", "%p %y %m\\n", "-o", "-printf", "%p %y %m %s %T@\\n"];
   // Most of the folders are absent on a machine that is no node.
-  return sorted((await attempt(command)).stdout);
+  const { stdout } = await attempt(["find", ...folders, "-xdev", ...format]);
+  return sorted(stdout).filter(isNotOfOtherTests);
+}
+
+/**
+ * Namespaces of other test processes that run now come and go beside this one. The demo is process 1 of its own process
+ * namespace, so that what it left would be named after 1.
+ */
+function isNotOfOtherTests(line: string): boolean {
+  const owner = Number(/\/run\/netns\/cn(\d+)-/.exec(line)?.[1] ?? process.pid);
+  return owner === process.pid || owner === 1 || !existsSync(`/proc/${owner}`);
 }
