@@ -66,6 +66,8 @@ describe("killed", () => {
       const scenario = scenarioOf(point);
       const subject = `subject-${index + 1}`;
       await scenario.prepare(world, subject);
+      // A file that is right already is not written: what comes must differ from what stands there.
+      if (point.kind === "mirror" && !startVerbs.has(point.verb)) await mirrorFollows();
       world.arm(name);
       await scenario.act(world, subject);
       await waitFor(() => world.lastWords() !== undefined, { what: `the broker to reach ${name}` });
@@ -89,7 +91,9 @@ it("reached every point that the interpreter declares, and no others", () => {
   expect(readStrays(world.controlFolder), "effects outside the table").toEqual([]);
 });
 
-it("ends with a mirror that says what the ledger says", async () => {
+it("ends with a mirror that says what the ledger says", () => mirrorFollows());
+
+async function mirrorFollows(): Promise<void> {
   await waitFor(
     async () => {
       const rows = await world.readMirror();
@@ -100,7 +104,7 @@ it("ends with a mirror that says what the ledger says", async () => {
     },
     { what: "leases.json to follow the ledger" },
   );
-});
+}
 
 async function agreed(when: string): Promise<void> {
   let found: readonly string[] = [];

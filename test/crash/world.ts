@@ -104,7 +104,11 @@ export async function makeWorld(): Promise<World> {
       book.held(container(id, network), ip);
       return ip;
     },
-    readMirror: async () => mirrorRows.parse(JSON.parse(await readFile(mirror, "utf8"))),
+    async readMirror() {
+      // None was written yet: it says nothing.
+      const text = await readFile(mirror, "utf8").catch(() => "[]");
+      return mirrorRows.parse(JSON.parse(text));
+    },
     writeMirror: (rows) => writeFile(mirror, JSON.stringify(rows)),
     [Symbol.asyncDispose]: () => cleanUp.disposeAsync(),
   };

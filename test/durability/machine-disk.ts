@@ -27,6 +27,7 @@ exec /${PRODUCT}/cocoon-net "$@"
 const CALLER = `#!/bin/sh
 number=$1
 call() {
+  echo "ASKS $1 $2 END" >/dev/console
   answer=$(echo '{"cniVersion":"1.0.0","name":"power","type":"bridge","ipam":{"type":"cocoon-ipam","socket":"/run/broker.sock","spool":"/state/net/spool"}}' |
     CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_NETNS=/proc/1/ns/net CNI_NETNS_OVERRIDE=1 CNI_IFNAME=eth0 CNI_PATH=/x /${PRODUCT}/cocoon-ipam | tr -d '\\n')
   echo "TOLD $1 $2 $answer END" >/dev/console

@@ -165,6 +165,10 @@ function hearConsole(console: string, heard: Heard): void {
     else if (verb === "DEL" && answer === "") heard.set(holder, undefined);
     else throw new Error(`the plugin answered ${verb} ${id} with ${answer}`);
   }
+  // The one that was under way at the cut may have been made or not: both are right.
+  const [verb, id] = [...console.matchAll(/ASKS (ADD|DEL) (\S+) END/g)].at(-1)?.slice(1) ?? [];
+  if (verb === "DEL" && !console.includes(`TOLD DEL ${id} `))
+    heard.delete(`container ${id} eth0 (power)`);
 }
 
 /** By holder, out of the machine's own command. */
