@@ -119,7 +119,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
   const socket = opened.use(await openDhcp(config, poolFile.gateway, parts));
   const settings = dhcpSettingsOf(poolFile, config, mtu);
   const dhcp = createDhcpServer({
-    socket: throughEffects(socket, parts.effects),
+    socket: throughEffects(socket, parts),
     leasing: parts.guests,
     settings,
     now: () => clock.now(),
@@ -221,12 +221,14 @@ function openDhcp(config: Config, address: Ip, { trouble }: Parts): Promise<Dhcp
 /** Replies to guests pass the interpreter like every other effect. */
 function throughEffects(
   socket: DhcpSocket,
-  effects: Effects,
+  { effects, trouble }: Parts,
 ): Pick<DhcpSocket, "receive" | "send"> {
   return {
     receive: (handler) => socket.receive(handler),
     send: (reply, destination) =>
-      void effects.reply([verbOfReply(reply)], () => socket.send(reply, destination)),
+      void effects
+        .reply([verbOfReply(reply)], () => socket.send(reply, destination))
+        .catch((error: Error) => trouble("dhcp reply", error)),
   };
 }
 

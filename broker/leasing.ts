@@ -169,7 +169,7 @@ export class Leasing {
     for (const { waiting, decision } of decided) {
       const own = results.slice(index, index + decision.routes.length);
       index += decision.routes.length;
-      for (const event of decision.events) this.#options.emit(event);
+      this.#tell(decision);
       const failed = this.#failedRoute(decision.routes, own);
       if (failed !== undefined) refused.push({ waiting, decision, failed });
       else {
@@ -179,6 +179,17 @@ export class Leasing {
     }
     for (const { waiting, decision, failed } of refused)
       this.#takeBack(waiting, decision, failed, told);
+  }
+
+  /** Whoever listens must not keep the command, or those behind it, from their answers. */
+  #tell({ events }: Decision<unknown>): void {
+    for (const event of events) {
+      try {
+        this.#options.emit(event);
+      } catch (thrown) {
+        this.#options.trouble(`telling ${event.event}`, asError(thrown));
+      }
+    }
   }
 
   async #applyRoutes(

@@ -10,7 +10,11 @@ import { BOOT, container, leasesOf, pool, START, stamp } from "#test/core/lease-
 
 type Apply = (changes: readonly RouteChange[]) => readonly (Error | undefined)[];
 
-function writer(apply: Apply, committed: () => void = () => undefined) {
+function writer(
+  apply: Apply,
+  committed: () => void = () => undefined,
+  emit: () => void = () => undefined,
+) {
   const ledger = new Ledger();
   const leasing = new Leasing({
     ledger,
@@ -23,7 +27,7 @@ function writer(apply: Apply, committed: () => void = () => undefined) {
     },
     clock: { now: () => START, boottime: () => 0 },
     bootId: BOOT,
-    emit: () => undefined,
+    emit,
     committed,
     trouble: () => undefined,
   });
@@ -83,4 +87,16 @@ test("a listener that fails after the commit does not undo what is on disk", asy
   );
   const outcome = await add(1);
   expect(ledger.heldBy(ownerKey(container("a")))).toEqual(leasesOf(outcome));
+});
+
+test("a listener that throws stops neither the command nor those that follow", async () => {
+  const { add, idle } = writer(
+    (changes) => changes.map(() => undefined),
+    () => undefined,
+    () => {
+      throw new Error("log is gone");
+    },
+  );
+  expect((await add(1)).kind).toBe("attached");
+  expect(await idle()).toBe(0);
 });
