@@ -31,6 +31,11 @@ export const exitCodeOf: Readonly<Record<ErrorCode, number>> = {
   "permission-denied": EXIT_PERMISSION,
   "unknown-lease": EXIT_NOT_FOUND,
   "unsupported-platform": EXIT_REFUSED,
+  "cloud-unavailable": EXIT_FAILED,
+  "cloud-denied": EXIT_PERMISSION,
+  "cloud-limit": EXIT_FAILED,
+  "cloud-conflict": EXIT_REFUSED,
+  "provisioning-unfinished": EXIT_REFUSED,
   "system-failure": EXIT_FAILED,
   internal: EXIT_FAILED,
 };

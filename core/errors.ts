@@ -20,6 +20,11 @@ export const errorCodes = [
   "permission-denied",
   "unknown-lease",
   "unsupported-platform",
+  "cloud-unavailable",
+  "cloud-denied",
+  "cloud-limit",
+  "cloud-conflict",
+  "provisioning-unfinished",
   "system-failure",
   "internal",
 ] as const;

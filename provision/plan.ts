@@ -1,8 +1,19 @@
 // What provisioning would do, as data: printed by --dry-run, then made step by step.
 
+export type StepAction =
+  | "write"
+  | "keep"
+  | "remove"
+  | "make"
+  | "attach"
+  | "detach"
+  | "update"
+  | "wait"
+  | "check";
+
 /** One change, in the words of a person who would make it by hand. */
 export interface Step {
-  readonly action: "write" | "keep" | "remove" | "make";
+  readonly action: StepAction;
   /** Path, link or other thing that the step is about. */
   readonly target: string;
   /** What it will be, or why it stays. */

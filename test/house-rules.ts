@@ -102,6 +102,28 @@ const rooms: readonly {
     because: "it runs without Node and packages, and shares only the wire format",
   },
   {
+    room: "provision/gke/",
+    may: ["#core/", "#provision/", "node:*", "zod", "zod/mini", "google-auth-library"],
+    because: "a cloud is one folder behind one interface",
+  },
+  {
+    room: "provision/volcengine/",
+    may: [
+      "#core/",
+      "#provision/",
+      "node:*",
+      "zod",
+      "zod/mini",
+      "@volcengine/openapi/lib/base/service.js",
+    ],
+    because: "a cloud is one folder behind one interface",
+  },
+  {
+    room: "provision/clouds.ts",
+    may: ["#core/", "#provision/"],
+    because: "it is the list of clouds, each loaded when it is used",
+  },
+  {
     room: "provision/",
     may: ["#core/", "node:*", "zod", "zod/mini"],
     because: "the cloud side knows no broker",

@@ -24,6 +24,11 @@ export const errorStatus: Readonly<Record<ErrorCode, number>> = {
   "permission-denied": 403,
   "unknown-lease": 404,
   "unsupported-platform": 501,
+  "cloud-unavailable": 502,
+  "cloud-denied": 403,
+  "cloud-limit": 507,
+  "cloud-conflict": 409,
+  "provisioning-unfinished": 503,
   "system-failure": 500,
   internal: 500,
 };

@@ -64,6 +64,11 @@ const codeOf: Readonly<Record<ErrorCode, CniCode>> = {
   "permission-denied": cniCodes.tryAgainLater,
   "unknown-lease": cniCodes.unknownContainer,
   "unsupported-platform": cniCodes.internal,
+  "cloud-unavailable": cniCodes.internal,
+  "cloud-denied": cniCodes.internal,
+  "cloud-limit": cniCodes.internal,
+  "cloud-conflict": cniCodes.internal,
+  "provisioning-unfinished": cniCodes.internal,
   "system-failure": cniCodes.tryAgainLater,
   internal: cniCodes.internal,
 };

@@ -1,0 +1,119 @@
+// Makes a plan's steps in order: intent to the journal, call, result to the journal. A later run goes on from there.
+
+import { BrokerError } from "#core/errors.ts";
+import type { CloudAccess, CloudStep, Run } from "./cloud.ts";
+import { type JournalEntry, type Provisioning, entryOf, withEntry } from "./journal.ts";
+import { clientToken } from "./token.ts";
+
+/** Requests of one step that differ from each other; a cloud that wants more is not going to be satisfied. */
+const MAX_ATTEMPTS = 16;
+
+/** Where the journal is kept: `save` resolves when it is durable. */
+export interface JournalKeeper {
+  readonly current: Provisioning;
+  save(next: Provisioning): Promise<void>;
+}
+
+/** What a person sees. */
+export interface SagaReport {
+  began(step: CloudStep, number: number, total: number): void;
+  waiting(step: CloudStep, text: string): void;
+  ended(
+    step: CloudStep,
+    milliseconds: number,
+    outcome: "done" | "short" | "skipped",
+    reason: string,
+  ): void;
+}
+
+export interface SagaInput {
+  readonly steps: readonly CloudStep[];
+  readonly access: Pick<CloudAccess<unknown>, "perform">;
+  readonly journal: JournalKeeper;
+  readonly report: SagaReport;
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** Why units were left out; empty when every step was made. Throws what a step threw, the journal being up to date. */
+export async function runSaga(input: SagaInput): Promise<readonly string[]> {
+  const short: string[] = [];
+  const steps = input.steps.filter(({ action }) => action !== "keep");
+  for (const [index, step] of steps.entries()) {
+    input.signal.throwIfAborted();
+    input.report.began(step, index + 1, steps.length);
+    const began = input.now();
+    if (short.length > 0 && step.unit !== undefined) {
+      input.report.ended(step, 0, "skipped", "a limit was reached before");
+      continue;
+    }
+    const reason = await runStep(step, input);
+    if (reason !== undefined) short.push(`${step.target}: ${reason}`);
+    input.report.ended(
+      step,
+      input.now() - began,
+      reason === undefined ? "done" : "short",
+      reason ?? "",
+    );
+  }
+  return short;
+}
+
+async function runStep(step: CloudStep, input: SagaInput): Promise<string | undefined> {
+  const { journal } = input;
+  let entry = intentOf(step, input);
+  const keep = async (next: JournalEntry) => {
+    entry = next;
+    await journal.save(withEntry(journal.current, next));
+  };
+  await keep(entry);
+  const run: Run = {
+    get token() {
+      return entry.token;
+    },
+    before: entry.notes,
+    result: (id) => {
+      const found = entryOf(journal.current, id);
+      return found?.state === "done" ? found.notes : undefined;
+    },
+    note: (notes) => keep({ ...entry, notes: { ...entry.notes, ...notes } }),
+    renewToken: async () => {
+      const attempt = entry.attempt + 1;
+      if (attempt > MAX_ATTEMPTS) throw tooMany(step);
+      await keep({
+        ...entry,
+        attempt,
+        token: clientToken(journal.current.generation, step.id, attempt),
+      });
+      return entry.token;
+    },
+    progress: (text) => input.report.waiting(step, text),
+    signal: input.signal,
+  };
+  const outcome = await input.access.perform(step, run);
+  if (outcome.kind === "short") return `${outcome.reason}; ${outcome.hint}`;
+  await keep({ ...entry, state: "done", notes: { ...entry.notes, ...outcome.notes } });
+  return undefined;
+}
+
+/** A step that was intended before keeps its token; one that was done and is wanted again is a new attempt. */
+function intentOf(step: CloudStep, { journal, now }: SagaInput): JournalEntry {
+  const before = entryOf(journal.current, step.id);
+  if (before?.state === "intended") return before;
+  const attempt = (before?.attempt ?? 0) + 1;
+  return {
+    step: step.id,
+    attempt,
+    token: clientToken(journal.current.generation, step.id, attempt),
+    state: "intended",
+    at: new Date(now()).toISOString(),
+    notes: {},
+  };
+}
+
+const tooMany = (step: CloudStep): BrokerError =>
+  new BrokerError(
+    "cloud-unavailable",
+    `${step.action} ${step.target}: the cloud asked for another request ${MAX_ATTEMPTS} times`,
+    { hint: "see who else changes this node in the cloud, then run the command again" },
+  );
