@@ -21,6 +21,8 @@ export interface Config extends SettingValues {
   readonly poolFile: string;
   readonly ledgerPath: string;
   readonly spoolPath: string;
+  /** Held while init, adopt or teardown changes the node. */
+  readonly provisioningLockPath: string;
   /** What node set-up remembers so that teardown is exact. */
   readonly nodeMemoryPath: string;
   /** The file that was looked at; it need not exist unless `--config` named it. */
@@ -65,6 +67,7 @@ export function loadConfig(input: ConfigInput = {}): Config {
     poolFile: inState("pool.json"),
     ledgerPath: inState("ledger"),
     spoolPath: inState("spool"),
+    provisioningLockPath: inState("provisioning.lock"),
     nodeMemoryPath: inState("node.json"),
     configFile,
     sources: sources as Record<SettingName, Source>,
@@ -82,6 +85,16 @@ export function notifyEnvironment(
     ? { socket, watchdogMicroseconds: microseconds }
     : { socket };
 }
+
+/** Variables that name a cloud's credentials, endpoints and proxies (docs/gke.md, docs/volcengine.md); no others are read. */
+const cloudVariable =
+  /^(HOME|VOLC_|VOLCENGINE_|VOLCSTACK_|GOOGLE_|GCE_|GCLOUD_|CLOUDSDK_|METADATA_|DETECT_GCP_)/;
+
+/** What the cloud side of provisioning may know of the environment. */
+export const cloudEnvironment = (
+  environment: Readonly<Record<string, string | undefined>> = env,
+): Readonly<Record<string, string | undefined>> =>
+  Object.fromEntries(Object.entries(environment).filter(([name]) => cloudVariable.test(name)));
 
 /** Folders in which commands are looked for. */
 export const searchPath = (): readonly string[] =>

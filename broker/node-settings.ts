@@ -7,15 +7,28 @@ import { parsePrefix } from "#core/prefix.ts";
 import type { Pool } from "#core/range.ts";
 import { API_VERSION } from "#broker/api/contract.ts";
 import { type DhcpSettings, dhcpSettings } from "#broker/dhcp/settings.ts";
+import { provisioningOf } from "#provision/journal.ts";
 import type { PoolFile } from "#provision/pool-file.ts";
 import type { Config } from "./config.ts";
 
-/** Throws `not-ready` when the node has no pool yet. */
+/** Throws `not-ready` when the node has no pool yet, `provisioning-unfinished` when it is half made. */
 export function requirePoolFile(file: PoolFile | undefined, path: string): PoolFile {
-  if (file !== undefined) return file;
+  if (file !== undefined) return refuseUnfinished(file);
   throw new BrokerError("not-ready", `this node has no address pool: ${path} does not exist`, {
     hint: "run cocoon-net adopt --platform local --subnet <cidr>, or cocoon-net init in a cloud",
   });
+}
+
+/** A pool that is being made or taken away may list addresses that are not ours any more. */
+function refuseUnfinished(file: PoolFile): PoolFile {
+  const state = provisioningOf(file)?.state;
+  if (state !== "provisioning" && state !== "removing") return file;
+  const command = state === "provisioning" ? "init" : "teardown";
+  throw new BrokerError(
+    "provisioning-unfinished",
+    `cocoon-net ${command} of this node was cut off, so its addresses are not to be used`,
+    { hint: `run cocoon-net ${command} again: it goes on from there` },
+  );
 }
 
 export function poolOf(file: PoolFile, path: string): Pool {

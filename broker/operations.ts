@@ -1,5 +1,6 @@
 // One-off work on the node for commands that run without the broker: what teardown would take away, and taking it away.
 
+import { takeInstanceLock } from "#broker/linux/instance-lock.ts";
 import { smallestMtu } from "#broker/linux/mtu.ts";
 import { openNetlink } from "#broker/linux/netlink.ts";
 import { openNodePorts } from "#broker/linux/node-ports.ts";
@@ -9,6 +10,14 @@ import { BrokerError } from "#core/errors.ts";
 import type { PoolFile } from "#provision/pool-file.ts";
 import type { Config } from "./config.ts";
 import { nodeNetworkOf } from "./node-network.ts";
+
+/** One init or teardown at a time for a state folder. Throws `already-running` with the other one's process. */
+export function lockProvisioning(config: Config): Disposable {
+  return takeInstanceLock(config.provisioningLockPath, {
+    name: "another init, adopt or teardown",
+    hint: "wait until it has ended, then run this command again",
+  });
+}
 
 /** One line for each thing of ours on this node, in the order in which they would be removed. */
 export function planNodeRemoval(config: Config, pool: PoolFile): Promise<readonly string[]> {

@@ -10,6 +10,8 @@ export const EXIT_NOT_FOUND = 4;
 export const EXIT_REFUSED = 5;
 export const EXIT_PERMISSION = 6;
 export const EXIT_PROBLEMS = 7;
+/** Done and usable, with less than was asked for. */
+export const EXIT_DEGRADED = 8;
 
 export const exitCodeOf: Readonly<Record<ErrorCode, number>> = {
   "invalid-config": EXIT_USAGE,

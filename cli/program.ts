@@ -41,7 +41,7 @@ export function buildProgram(context: Context): Command {
     .helpCommand(false)
     .addHelpText(
       "after",
-      "\nExamples:\n  cocoon-net adopt --platform local --subnet 10.88.100.0/24\n  cocoon-net daemon\n  cocoon-net status\n\nExit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 broker not running, 4 not found,\n5 refused, 6 not permitted, 7 doctor found problems (docs/cli.md)",
+      "\nExamples:\n  cocoon-net adopt --platform local --subnet 10.88.100.0/24\n  cocoon-net daemon\n  cocoon-net status\n\nExit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 broker not running, 4 not found,\n5 refused, 6 not permitted, 7 doctor found problems,\n8 init got fewer addresses than asked for (docs/cli.md)",
     );
   for (const make of commands) program.addCommand(make(context));
   for (const command of [program, ...program.commands]) {

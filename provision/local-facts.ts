@@ -2,10 +2,10 @@
 
 import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
-import type { LocalFacts } from "./local.ts";
+import type { AdoptionFacts } from "./adoption.ts";
 
 /** The calling process's network namespace, as it is now. */
-export function readLocalFacts(): Omit<LocalFacts, "existing"> {
+export function readLocalFacts(): Omit<AdoptionFacts, "existing"> {
   return {
     defaultNic: defaultNic(readFileSync("/proc/net/route", "utf8")),
     links: linkNames(readFileSync("/proc/net/dev", "utf8")),

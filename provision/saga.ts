@@ -66,7 +66,8 @@ async function runStep(step: CloudStep, input: SagaInput): Promise<string | unde
     entry = next;
     await journal.save(withEntry(journal.current, next));
   };
-  await keep(entry);
+  // A check changes nothing, so that there is nothing to find out about it later.
+  if (step.action !== "check") await keep(entry);
   const run: Run = {
     get token() {
       return entry.token;
@@ -92,7 +93,8 @@ async function runStep(step: CloudStep, input: SagaInput): Promise<string | unde
   };
   const outcome = await input.access.perform(step, run);
   if (outcome.kind === "short") return `${outcome.reason}; ${outcome.hint}`;
-  await keep({ ...entry, state: "done", notes: { ...entry.notes, ...outcome.notes } });
+  if (step.action !== "check")
+    await keep({ ...entry, state: "done", notes: { ...entry.notes, ...outcome.notes } });
   return undefined;
 }
 

@@ -119,11 +119,6 @@ const rooms: readonly {
     because: "a cloud is one folder behind one interface",
   },
   {
-    room: "provision/clouds.ts",
-    may: ["#core/", "#provision/"],
-    because: "it is the list of clouds, each loaded when it is used",
-  },
-  {
     room: "provision/",
     may: ["#core/", "node:*", "zod", "zod/mini"],
     because: "the cloud side knows no broker",

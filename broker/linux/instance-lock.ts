@@ -6,11 +6,21 @@ import { BrokerError } from "#core/errors.ts";
 
 const LOCK_EXCLUSIVE_NONBLOCKING = 2 | 4;
 
+/** Who else may hold a lock, and what to do about it. */
+export interface Holder {
+  readonly name: string;
+  readonly hint: string;
+}
+const broker: Holder = {
+  name: "another broker",
+  hint: "stop it (systemctl stop cocoon-net), or give this one its own --state-dir",
+};
+
 /**
  * Takes the lock file (flock(2)) and writes our process id into it. The kernel gives the lock back when the process ends,
  * however it ends. Throws `already-running` with the holder's process id, or `permission-denied`.
  */
-export function takeInstanceLock(path: string): Disposable {
+export function takeInstanceLock(path: string, other: Holder = broker): Disposable {
   const file = open(path);
   const flock = koffi.load("libc.so.6").func("int flock(int, int)") as (
     file: number,
@@ -19,8 +29,8 @@ export function takeInstanceLock(path: string): Disposable {
   if (flock(file, LOCK_EXCLUSIVE_NONBLOCKING) !== 0) {
     closeSync(file);
     const holder = readFileSync(path, "utf8").trim();
-    throw new BrokerError("already-running", `another broker (process ${holder}) holds ${path}`, {
-      hint: "stop it (systemctl stop cocoon-net), or give this one its own --state-dir",
+    throw new BrokerError("already-running", `${other.name} (process ${holder}) holds ${path}`, {
+      hint: other.hint,
     });
   }
   ftruncateSync(file);

@@ -1,9 +1,11 @@
 // cocoon-net status: how the node is, from the broker; without one, what its files say.
 
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { PoolStatus, StatusAnswer } from "#broker/api/contract.ts";
 import { BrokerError } from "#core/errors.ts";
 import { type PoolFile, readPoolFile } from "#provision/pool-file.ts";
+import type { Config } from "#broker/config.ts";
+import { cloudInWords, cloudSide } from "#cli/cloud-side.ts";
 import type { Context } from "#cli/context.ts";
 import { EXIT_NOT_RUNNING, EXIT_OK } from "#cli/exit-codes.ts";
 import { relative, rfc3339 } from "#cli/moment.ts";
@@ -15,34 +17,56 @@ import type { Terminal } from "#cli/terminal.ts";
 export function statusCommand(context: Context): Command {
   const command = new Command("status")
     .description("show the broker, its pools and the node's set-up")
+    .addOption(new Option("--no-cloud", "leave the cloud's side out"))
     .addOption(outputOption());
   addSettings(command, "status").addHelpText(
     "after",
-    "\nExamples:\n  cocoon-net status\n  cocoon-net status --output json\n  cocoon-net status --socket /run/other/broker.sock",
+    "\nExamples:\n  cocoon-net status\n  cocoon-net status --output json\n  cocoon-net status --no-cloud\n  cocoon-net status --socket /run/other/broker.sock",
   );
   return command.action(async () => {
     const config = context.config(command);
     const format = formatOf(command.opts());
-    try {
-      const status = await context.terminal.progress("waiting for the broker", () =>
-        context.client(config).status(),
-      );
-      context.terminal.out(render(format, forPrograms(status), () => forPeople(status, context)));
-      context.exit(status.serving ? EXIT_OK : EXIT_NOT_RUNNING);
-    } catch (thrown) {
-      if (!(thrown instanceof BrokerError) || thrown.code !== "not-ready") throw thrown;
-      const pool = await readPoolFile(config.poolFile);
-      context.terminal.out(
-        render(format, { serving: false, notServing: thrown.message, pool: pool ?? null }, () =>
-          fromFiles(thrown, pool, config.poolFile),
-        ),
-      );
+    const { cloud: wanted }: { cloud: boolean } = command.opts();
+    const pool = await readPoolFile(config.poolFile);
+    const [node, cloud] = await Promise.all([
+      nodeSide(context, config),
+      wanted ? cloudSide(pool, context.interrupted()) : undefined,
+    ]);
+    context.terminal.out(
+      render(
+        format,
+        {
+          ...("status" in node
+            ? forPrograms(node.status)
+            : { serving: false, notServing: node.reason.message, pool: pool ?? null }),
+          ...(cloud === undefined ? {} : { cloud }),
+        },
+        () =>
+          `${"status" in node ? forPeople(node.status, context) : fromFiles(node.reason, pool, config.poolFile)}${cloud === undefined ? "" : `\n${cloudInWords(cloud)}`}`,
+      ),
+    );
+    if ("reason" in node)
       context.terminal.err(
-        `next: ${pool === undefined ? "cocoon-net adopt --platform local --subnet <cidr>" : thrown.hint}\n`,
+        `next: ${pool === undefined ? "cocoon-net adopt --platform local --subnet <cidr>" : node.reason.hint}\n`,
       );
-      context.exit(EXIT_NOT_RUNNING);
-    }
+    context.exit("status" in node && node.status.serving ? EXIT_OK : EXIT_NOT_RUNNING);
   });
+}
+
+/** The broker's own account, or why there is none. */
+async function nodeSide(
+  context: Context,
+  config: Config,
+): Promise<{ readonly status: StatusAnswer } | { readonly reason: BrokerError }> {
+  try {
+    const status = await context.terminal.progress("waiting for the broker", () =>
+      context.client(config).status(),
+    );
+    return { status };
+  } catch (thrown) {
+    if (thrown instanceof BrokerError && thrown.code === "not-ready") return { reason: thrown };
+    throw thrown;
+  }
 }
 
 const forPrograms = (status: StatusAnswer) => ({ ...status, since: rfc3339(status.since) });

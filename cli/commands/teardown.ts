@@ -7,34 +7,36 @@ import { containerFileName, guestFileName } from "#conflist/conflist.ts";
 import { removeConflist } from "#conflist/write.ts";
 import { BrokerError, toBrokerError } from "#core/errors.ts";
 import { type Step, formatSteps, planRemoval } from "#provision/plan.ts";
-import { readPoolFile } from "#provision/pool-file.ts";
-import type { Config } from "#broker/config.ts";
+import { requireIdentity, withCloud } from "#provision/clouds.ts";
+import { provisioningOf } from "#provision/journal.ts";
+import { type PoolFile, readPoolFile, writePoolFile } from "#provision/pool-file.ts";
+import { type PreparedRemoval, prepareRemoval } from "#provision/removal.ts";
+import { type Config, cloudEnvironment } from "#broker/config.ts";
 import type { Context } from "#cli/context.ts";
 import { formatOf, outputOption, render } from "#cli/output.ts";
+import { reportTo } from "#cli/saga-text.ts";
 import { addSettings } from "#cli/setting-options.ts";
 
 export function teardownCommand(context: Context): Command {
   const command = new Command("teardown")
-    .description("remove our bridge, routes, rules, conflists and state from this node")
+    .description(
+      "give back what init took from the cloud, and remove our bridge, routes, rules and files",
+    )
     .addOption(new Option("--dry-run", "print what would be removed, change nothing"))
     .addOption(outputOption());
   addSettings(command, "teardown").addHelpText(
     "after",
-    "\nExamples:\n  cocoon-net teardown --dry-run\n  systemctl stop cocoon-net && cocoon-net teardown\n  cocoon-net teardown --state-dir /var/lib/other --bridge br7",
+    "\nExamples:\n  cocoon-net teardown --dry-run\n  systemctl stop cocoon-net && cocoon-net teardown\n  cocoon-net teardown --platform volcengine --include-untagged --dry-run\n  cocoon-net teardown --state-dir /var/lib/other --bridge br7\n\nOnly what the journal in pool.json or our tags name is removed; an adopted node loses nothing in the cloud.\nWhen pool.json is lost, name the --platform: what carries our tags is found without it.",
   );
   return command.action(async () => {
     const config = context.config(command);
     const { dryRun }: { dryRun?: true } = command.opts();
     await refuseWhileRunning(context, config);
+    const { lockProvisioning, planNodeRemoval, removeNode } = await import("#broker/operations.ts");
+    using _held =
+      dryRun === true || !(await isThere(config.stateDir)) ? undefined : lockProvisioning(config);
     const pool = await readPoolFile(config.poolFile);
-    if (pool !== undefined && pool.platform !== "local" && pool.manageIptables === undefined) {
-      throw new BrokerError(
-        "unsupported-platform",
-        `this node's pool came from platform ${pool.platform}; this build cannot give its addresses back to the cloud`,
-        { hint: "use the version that made it" },
-      );
-    }
-    const { planNodeRemoval, removeNode } = await import("#broker/operations.ts");
+    const cloud = await cloudRemoval(context, config, pool);
     const nodeSteps =
       pool === undefined
         ? []
@@ -43,17 +45,46 @@ export function teardownCommand(context: Context): Command {
             target: "node",
             detail: what,
           }));
-    const steps = [...nodeSteps, ...(await fileSteps(config))];
+    const steps = [...nodeSteps, ...(cloud?.plan.steps ?? []), ...(await fileSteps(config))];
+    const warnings = cloud?.plan.warnings ?? [];
     context.terminal.out(
-      render(formatOf(command.opts()), { dryRun: dryRun === true, steps }, () =>
-        formatSteps(steps),
+      render(
+        formatOf(command.opts()),
+        { dryRun: dryRun === true, steps, warnings },
+        () => `${formatSteps(steps)}${warnings.map((warning) => `warning: ${warning}\n`).join("")}`,
       ),
     );
     if (dryRun === true) return;
     if (pool !== undefined)
       await context.terminal.progress("removing the node's set-up", () => removeNode(config, pool));
+    await cloud?.run(reportTo(context.terminal));
     await removeFiles(context, config);
   });
+}
+
+/** What has to be given back to the cloud; nothing for a node without one and for an adopted one. */
+async function cloudRemoval(
+  context: Context,
+  config: Config,
+  pool: PoolFile | undefined,
+): Promise<PreparedRemoval | undefined> {
+  const platform = pool?.platform ?? config.platform;
+  if (platform === undefined || platform === "local") return undefined;
+  if (provisioningOf(pool)?.state === "adopted") return undefined;
+  const signal = context.interrupted();
+  return context.terminal.progress("reading the cloud", () =>
+    withCloud(platform, { environment: cloudEnvironment() }, async (cloud) =>
+      prepareRemoval(cloud, {
+        nodeName: pool?.nodeName ?? config.nodeName,
+        identity: await requireIdentity(cloud, signal),
+        existing: pool,
+        includeUntagged: config.includeUntagged,
+        save: (next) => writePoolFile(config.poolFile, next),
+        now: context.now,
+        signal,
+      }),
+    ),
+  );
 }
 
 /** A running broker would put back at once what is taken away. */
@@ -86,6 +117,7 @@ const statePaths = (config: Config): readonly string[] => [
   config.leaseFile,
   config.nodeMemoryPath,
   config.socket,
+  config.provisioningLockPath,
   config.poolFile,
 ];
 

@@ -14,10 +14,11 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { BrokerError } from "#core/errors.ts";
 import { defaultNic, linkNames } from "#provision/local-facts.ts";
-import { type LocalFacts, type LocalRequest, planLocal } from "#provision/local.ts";
+import { type AdoptionFacts, type AdoptionRequest, planAdoption } from "#provision/adoption.ts";
 import { runCommand } from "./run-command.ts";
 
-const request: LocalRequest = {
+const request: AdoptionRequest = {
+  platform: "local",
   nodeName: "node-1",
   subnet: "10.88.100.0/24",
   bridge: "cni0",
@@ -26,17 +27,17 @@ const request: LocalRequest = {
   dropInternalAccess: false,
   manageIptables: false,
 };
-const facts: LocalFacts = {
+const facts: AdoptionFacts = {
   defaultNic: "eth0",
   links: ["eth0", "eth1"],
   addresses: [{ nic: "eth0", ip: "192.0.2.5" }],
   existing: undefined,
 };
 const NOW = "2026-11-21T04:00:00.000Z";
-const plan = (change: Partial<LocalRequest> = {}, seen: Partial<LocalFacts> = {}) =>
-  planLocal({ ...request, ...change }, { ...facts, ...seen }, NOW);
+const plan = (change: Partial<AdoptionRequest> = {}, seen: Partial<AdoptionFacts> = {}) =>
+  planAdoption({ ...request, ...change }, { ...facts, ...seen }, NOW);
 
-function refusal(change: Partial<LocalRequest>, seen: Partial<LocalFacts> = {}): string {
+function refusal(change: Partial<AdoptionRequest>, seen: Partial<AdoptionFacts> = {}): string {
   try {
     plan(change, seen);
   } catch (thrown) {

@@ -145,7 +145,8 @@ describe("without a broker", () => {
       2,
       "flag --no-masquerade-cidr",
     ],
-    ["a cloud", ["init", "--platform", "gke"], 5, "this build knows only platform local"],
+    ["no subnet", ["init", "--platform", "gke"], 2, "no subnet is given"],
+    ["no cloud", ["init", "--platform", "local"], 5, "init is for clouds"],
     ["a wrong MTU", ["conflist", "--mtu", "12"], 2, "from 68 to 65535"],
   ] as const)("%s", async (_what, args, code, text) => {
     const result = await runCommand(args);
@@ -170,6 +171,7 @@ describe("help", () => {
     now: () => 0,
     config: unused,
     client: unused,
+    interrupted: unused,
     exit: () => {},
   });
   const reference = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8");

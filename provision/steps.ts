@@ -1,0 +1,11 @@
+// What a plan still has to do.
+
+import type { CloudPlan, CloudStep } from "./cloud.ts";
+
+/** Steps that change something, in the cloud or on this machine. */
+export const pendingSteps = ({ steps }: CloudPlan): readonly CloudStep[] =>
+  steps.filter(({ action }) => action !== "keep" && action !== "check" && action !== "wait");
+
+/** Steps in one line, for a message. */
+export const inOneLine = (steps: readonly CloudStep[]): string =>
+  steps.map(({ action, target }) => `${action} ${target}`).join("; ");
