@@ -9,7 +9,7 @@ import { type Answer, type Exchange, type HttpServer, startHttpServer } from "./
 export interface Controlled {
   readonly log: CallLog;
   readonly faults: FaultPlan;
-  readonly changes: ChangeFeed<unknown>;
+  readonly changes: Pick<ChangeFeed<unknown>, "after">;
   /** The whole state as JSON, for a look at it. */
   state(): unknown;
   /** What differs from the scenario it began with. */
