@@ -1,7 +1,6 @@
 // The composition root: the only file that joins adapters to ports. It also is the order of start (spec section 3).
 
 import { mkdirSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Ip } from "#core/address.ts";
 import { BrokerError } from "#core/errors.ts";
@@ -12,10 +11,12 @@ import { createDhcpServer } from "#broker/dhcp/server.ts";
 import type { DhcpSocket } from "#broker/dhcp/socket-port.ts";
 import { readBootId } from "#broker/linux/boot.ts";
 import { openDhcpSocket } from "#broker/linux/dhcp-socket.ts";
+import { openForwardingDatabase } from "#broker/linux/forwarding-database.ts";
 import { takeInstanceLock } from "#broker/linux/instance-lock.ts";
 import { openEvidence } from "#broker/linux/evidence.ts";
 import { smallestMtu } from "#broker/linux/mtu.ts";
 import { type Netlink, openNetlink } from "#broker/linux/netlink.ts";
+import { openReplyTap } from "#broker/linux/reply-tap.ts";
 import { openRouteTable } from "#broker/linux/route-table.ts";
 import { systemClock } from "#broker/linux/system-clock.ts";
 import { openLmdb } from "#broker/stores/lmdb.ts";
@@ -25,21 +26,24 @@ import { readPoolFile } from "#provision/pool-file.ts";
 import { createApiHandlers } from "./api-handlers.ts";
 import { type Config, notifyEnvironment } from "./config.ts";
 import { createConflists } from "./conflists.ts";
-import { verbOfReply } from "./dhcp-verb.ts";
+import { throughEffects } from "./dhcp-replies.ts";
 import type { Effects } from "./effects.ts";
 import { createDhcpKeeper } from "./dhcp-keeper.ts";
 import { observe } from "./gauges.ts";
+import { createGuestGuards } from "./guest-guards.ts";
 import { processMemoryKeeper } from "./memory.ts";
 import { nodeNetworkOf } from "./node-network.ts";
 import { nodeReports } from "./node-reports.ts";
 import { createNodeKeeper } from "#broker/node/keeper.ts";
 import { openNodePorts } from "#broker/linux/node-ports.ts";
-import { openWatch } from "#broker/linux/watch.ts";
-import { interfaceIndex } from "#broker/linux/libc.ts";
+import { watchFolders } from "#broker/linux/folder-watch.ts";
+import { type KernelChange, openWatch } from "#broker/linux/watch.ts";
+import { interfaceIndex, interfaceName } from "#broker/linux/libc.ts";
 import { dhcpSettingsOf, identityOf, poolOf, requirePoolFile } from "./node-settings.ts";
 import { type Notifier, createNotifier } from "./notify.ts";
 import { type Parts, createParts } from "./parts.ts";
 import { createReconciler } from "./reconciler.ts";
+import { rogueWatchOf } from "./rogue-watch.ts";
 import { createRouteKeeper } from "./route-keeper.ts";
 import { parseListen } from "./setting.ts";
 import { loadLedger, takeIn } from "./startup.ts";
@@ -49,6 +53,7 @@ import { createSteadyClock } from "./steady-clock.ts";
 import { createSweeper } from "./sweeper.ts";
 import { type Telemetry, createTelemetry } from "./telemetry.ts";
 import { runTasks } from "./task.ts";
+import { readText } from "./text-file.ts";
 
 /** What tests put in the place of the real thing. */
 export interface Overrides {
@@ -99,13 +104,28 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
 
   notifier.status("setting up the node");
   const mtu = await smallestMtu([poolFile.primaryNIC, ...poolFile.secondaryNICs]);
+  const nodePorts = openNodePorts(outside.netlink, config.nodeMemoryPath);
+  const forwarding = opened.use(openForwardingDatabase(() => interfaceIndex(config.bridge)));
+  const guards = createGuestGuards({
+    config,
+    parts,
+    telemetry,
+    standing,
+    now: () => clock.now(),
+    tables: nodePorts.tables,
+    portOf: (mac) => forwarding.portOf(mac),
+    nameOf: interfaceName,
+    indexOf: interfaceIndex,
+  });
   const node = createNodeKeeper({
     network: nodeNetworkOf(poolFile, config, mtu),
-    ports: openNodePorts(outside.netlink, config.nodeMemoryPath),
+    ports: { ...nodePorts, guestPorts: () => guards.ports.ports() },
     now: () => clock.now(),
     ...nodeReports(standing, telemetry),
   });
   await node.apply();
+  await guards.sources.start();
+  guards.onGuest(() => node.changed());
   const routeKeeper = createRouteKeeper({
     ledger: parts.ledger,
     routes: outside.routes,
@@ -120,14 +140,17 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
   const settings = dhcpSettingsOf(poolFile, config, mtu);
   const dhcp = createDhcpServer({
     socket: throughEffects(socket, parts),
-    leasing: parts.guests,
+    leasing: guards.leasing,
     settings,
     now: () => clock.now(),
     random: Math.random,
     onEvent: (event) => telemetry.log.warn(event, `DHCP request dropped (${event.reason})`),
   });
   const serving = () => standing.notServing === undefined;
-  telemetry.observe(() => observe({ parts, pool, dhcp: dhcp.counters, serving }));
+  const tap = opened.use(openReplyTap(config.bridge));
+  const rogues = rogueWatchOf({ tap, clock, telemetry, standing, ...guards, ...parts });
+  const rogueServers = () => rogues.servers().length;
+  telemetry.observe(() => observe({ parts, pool, dhcp: dhcp.counters, serving, rogueServers }));
   const conflists = createConflists({
     config,
     mtu,
@@ -144,6 +167,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
       ...identityOf(poolFile, config, bootId),
       since,
       ...standing.view(),
+      rogueServers: [...rogues.servers()],
       ledger: {
         ...standing.ledgerView(),
         durability: config.durability,
@@ -158,16 +182,27 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     reopened: () => telemetry.log.info({ bridge: config.bridge }, "DHCP follows the new bridge"),
     trouble: parts.trouble,
   });
-  const onChange = () => {
+  const namespaces = opened.use(watchFolders(() => reconciler.touch()));
+  const reconciler = createReconciler({
+    ...parts,
+    ...outside,
+    follow: (folders) => namespaces.follow(folders),
+  });
+  const onChange = ({ kinds, lost }: KernelChange) => {
     node.changed();
+    guards.sources.touch();
     routeKeeper.touch();
     dhcpKeeper.touch();
+    // A container's link goes with its namespace.
+    if (lost || kinds.has("link")) reconciler.touch();
   };
   const tasks = [
     node,
+    guards.sources,
+    rogues,
     dhcpKeeper,
     createSweeper(parts.leasing),
-    createReconciler({ ...parts, ...outside }),
+    reconciler,
     parts.mirroring,
     parts.spooler,
     routeKeeper,
@@ -218,20 +253,6 @@ function openDhcp(config: Config, address: Ip, { trouble }: Parts): Promise<Dhcp
   });
 }
 
-/** Replies to guests pass the interpreter like every other effect. */
-function throughEffects(
-  socket: DhcpSocket,
-  { effects, trouble }: Parts,
-): Pick<DhcpSocket, "receive" | "send"> {
-  return {
-    receive: (handler) => socket.receive(handler),
-    send: (reply, destination) =>
-      void effects
-        .reply([verbOfReply(reply)], () => socket.send(reply, destination))
-        .catch((error: Error) => trouble("dhcp reply", error)),
-  };
-}
-
 interface Outside {
   readonly store: LedgerStore;
   readonly netlink: Netlink;
@@ -259,22 +280,13 @@ async function openOutside(
 }
 
 /** Better no start than one without what was asked for. */
-function refuseUnbuilt({ store, guestMacCheck }: Config): void {
-  const asked = store !== undefined ? `--store ${store}` : guestMacCheck ? "--guest-mac-check" : "";
-  if (asked === "") return;
-  throw new BrokerError("invalid-config", `${asked} is not in this release`, {
+function refuseUnbuilt({ store }: Config): void {
+  if (store === undefined) return;
+  throw new BrokerError("invalid-config", `--store ${store} is not in this release`, {
     hint: "leave it out, in flags, environment and config file",
   });
 }
 
 function openNotifier({ log }: Telemetry): Notifier {
   return createNotifier({ ...notifyEnvironment(), onError: (message) => log.warn(message) });
-}
-
-/** A bounded text file: resolv.conf for the CNI side. */
-async function readText(path: string, limit: number): Promise<string> {
-  await using file = await open(path, "r");
-  const { size } = await file.stat();
-  if (size > limit) throw new Error(`${path} has ${size} bytes, more than ${limit}`);
-  return file.readFile("utf8");
 }

@@ -1,7 +1,7 @@
 // The Prometheus metrics: their names, what counts them, and the gauges read at each scrape.
 
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
-import type { BusinessEvent } from "#core/events.ts";
+import { type BusinessEvent, findings } from "#core/events.ts";
 
 /** What gauges show: counts at the moment of a scrape. */
 export interface Observed {
@@ -15,6 +15,8 @@ export interface Observed {
   readonly activeGuestLeases: number;
   readonly spoolDepth: number;
   readonly serving: boolean;
+  /** Other DHCP servers on the bridge. */
+  readonly rogueServers?: number;
   /** DHCP packets since start, by message type. */
   readonly dhcpReceived: Readonly<Record<string, number>>;
   /** DHCP packets left without an answer since start, by reason. */
@@ -54,6 +56,11 @@ export function createMeters(): Meters {
   const released = counter("cocoon_net_released_total", "Addresses released, by reason.", [
     "reason",
   ]);
+  const orphaned = counter(
+    "cocoon_net_reconciler_findings_total",
+    "Addresses whose holder was found to be gone, by what showed it.",
+    ["finding"],
+  );
   const calls = new Histogram({
     name: "cocoon_net_cni_duration_seconds",
     help: "CNI calls in the broker, by verb and result.",
@@ -76,10 +83,12 @@ export function createMeters(): Meters {
   );
   leaseTotal.inc({ result: "ok" }, 0);
   leaseTotal.inc({ result: "failed" }, 0);
+  for (const finding of findings) orphaned.inc({ finding }, 0);
   return {
     event(event) {
       events.inc({ event: event.event });
       if (event.event === "lease.released") released.inc({ reason: event.reason });
+      if (event.event === "lease.orphaned") orphaned.inc({ finding: event.finding });
       if (event.event === "lease.bound" && event.owner.kind === "guest")
         leaseTotal.inc({ result: "ok" });
       if (event.event === "dhcp.refused") leaseTotal.inc({ result: "failed" });
@@ -120,6 +129,11 @@ function registerGauges(registry: Registry, source: () => Observed): void {
     "cocoon_net_spool_depth",
     "Releases that wait in the spool.",
     ({ spoolDepth }) => spoolDepth,
+  );
+  plain(
+    "cocoon_net_dhcp_rogue_servers",
+    "Other DHCP servers heard on the bridge.",
+    ({ rogueServers }) => rogueServers ?? 0,
   );
   plain("cocoon_net_serving", "1 while ADDs are answered.", ({ serving }) => (serving ? 1 : 0));
   const addresses = new Gauge({

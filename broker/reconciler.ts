@@ -1,118 +1,198 @@
-// Task: ends container leases whose namespace is gone, on evidence that was negative twice.
+// Task: ends leases whose holder is gone, on evidence that lasted; looks when links or namespaces change, not by a clock.
 
+import { dirname } from "node:path";
 import type { Ip } from "#core/address.ts";
 import { decideForget } from "#core/detach.ts";
-import type { Sighting } from "#core/intake.ts";
 import { unchanged } from "#core/effects.ts";
-import type { Attachment, Lease } from "#core/lease.ts";
-import { FOUND_GRACE, PROVISIONAL_GRACE } from "#core/limits.ts";
-import type { Evidence } from "#core/ports.ts";
+import type { Finding } from "#core/events.ts";
+import {
+  type Rivals,
+  addressesSeenBy,
+  findingOf,
+  isJudged,
+  isOfEarlierBoot,
+  isOvertaken,
+  judgedFrom,
+  lastsFor,
+  rivalsOf,
+  successorOf,
+} from "#core/judgement.ts";
+import type { Lease } from "#core/lease.ts";
+import type { Evidence, NamespaceState } from "#core/ports.ts";
 import type { Leasing } from "./leasing.ts";
 import { type Task, pause } from "./task.ts";
 
-/** Between two looks at the same lease, in milliseconds. */
-const PERIOD = 30_000;
-/** Leases looked at in one pass; the rest follows in the next. */
-const PASS_LIMIT = 4_096;
+/** A full look without any sign of a change, in milliseconds. */
+const PERIOD = 3_600_000;
+/** Changes within this time share one look, in milliseconds. */
+const DEBOUNCE = 2_000;
+/** Looks may take at most one part in this many of the time: with many leases they come more rarely. */
+const SHARE = 20;
+/** After a look that failed, in milliseconds. */
+const RETRY = 10_000;
+/** How often it is asked whether the next look is due, in milliseconds: two comparisons. */
+const TICK = 30_000;
+/** Leases that are judged by one reading of the evidence; the next ones follow with a fresh one. */
+const SLICE = 4_096;
 
 export interface ReconcilerOptions {
   readonly leasing: Leasing;
   readonly evidence: Evidence;
-  readonly period?: number;
+  /** Told of the folders in which the containers' namespaces lie, so that somebody watches them. */
+  readonly follow?: (folders: ReadonlySet<string>) => void;
   readonly trouble: (what: string, error: Error) => void;
 }
 
-/** Looks at unconfirmed leases, leases of an earlier boot and found ones; confirmed leases of this boot wait for their DEL. */
-export function createReconciler({
-  leasing,
-  evidence,
-  period = PERIOD,
-  trouble,
-}: ReconcilerOptions): Task {
-  const absentOnce = new Map<Ip, number>();
+export interface Reconciler extends Task {
+  /** Links or namespaces changed: look soon. */
+  touch(): void;
+  /** Looks at every lease once; answers when the next look is due, in milliseconds of the leasing's clock. */
+  look(signal?: AbortSignal): Promise<number>;
+}
+
+/** A lease that one look spoke against: the very record, what was found, and when. */
+interface Suspect {
+  readonly lease: Lease;
+  readonly finding: Finding;
+  readonly at: number;
+}
+
+export function createReconciler(options: ReconcilerOptions): Reconciler {
+  const { leasing, trouble } = options;
+  let suspects: ReadonlyMap<Ip, Suspect> = new Map();
+  let early = new AbortController();
+  let lastLook = 0;
+
+  /**
+   * The leases are read first and the evidence second, so that a lease made in between is not judged by older evidence; a
+   * release is of the very record that was judged: one that was confirmed or answered again meanwhile has new evidence.
+   */
+  async function look(signal?: AbortSignal): Promise<number> {
+    const { now, bootId } = leasing.moment();
+    const all = [...leasing.ledger.leases()].filter(isJudged);
+    options.follow?.(foldersOf(all));
+    const rivals = rivalsOf(all, bootId);
+    const found = new Map<Ip, Suspect>();
+    let next = now + PERIOD;
+    for (let start = 0; start < all.length && signal?.aborted !== true; start += SLICE) {
+      const slice = all.slice(start, start + SLICE);
+      for (const [lease, finding] of await findingsOf(options, slice, rivals)) {
+        const before = suspects.get(lease.ip);
+        const at = before?.lease === lease ? before.at : now;
+        const due = Math.max(judgedFrom(lease), at + lastsFor(lease, finding));
+        if (before?.lease === lease && due <= now) await release(leasing, lease, finding);
+        else {
+          found.set(lease.ip, { lease, finding, at });
+          next = Math.min(next, due);
+        }
+      }
+    }
+    suspects = found;
+    lastLook = now;
+    return next;
+  }
+
+  /** Whether an unconfirmed lease has outlived its grace since the last look: nothing in the kernel may tell of it. */
+  function outlivedGrace(now: number): boolean {
+    for (const lease of leasing.ledger.provisional()) {
+      const from = judgedFrom(lease);
+      if (from > now) return false;
+      if (from > lastLook) return true;
+    }
+    return false;
+  }
+
+  async function waitFor(next: number, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const { now } = leasing.moment();
+      if (signal.aborted || now >= next || outlivedGrace(now)) return;
+      await pause(Math.min(next - now, TICK), signal);
+    }
+  }
+
   return {
     name: "reconciler",
+    touch: () => early.abort(),
+    look,
     async run(signal) {
       while (!signal.aborted) {
+        early = new AbortController();
+        let next = leasing.moment().now + RETRY;
+        const begun = performance.now();
         try {
-          await reconcile({ leasing, evidence, trouble }, absentOnce);
+          next = await look(signal);
         } catch (thrown) {
-          trouble("reconciler", thrown instanceof Error ? thrown : new Error(String(thrown)));
+          trouble("reconciler", asError(thrown));
         }
-        await pause(period, signal);
+        const lasted = performance.now() - begun;
+        await waitFor(next, AbortSignal.any([signal, early.signal]));
+        await pause(Math.max(DEBOUNCE, lasted * SHARE), signal);
       }
     },
   };
 }
 
-/**
- * The leases are read first and the evidence second, so that a lease made in between is not judged by older evidence; a
- * release is of the very record that was judged: one that was confirmed or answered again meanwhile has new evidence.
- */
-async function reconcile(
-  { leasing, evidence, trouble }: ReconcilerOptions,
-  absentOnce: Map<Ip, number>,
-): Promise<void> {
-  const suspects = suspectsOf(leasing);
-  const sightings = suspects.length === 0 ? [] : await evidence.scan();
-  const seen = addressesSeenBy(sightings, ["namespace", "neighbour"]);
-  const inNamespace = addressesSeenBy(sightings, ["namespace"]);
-  const absent = new Map<Ip, number>();
-  for (const lease of suspects) {
-    if (await isPresent(lease)) continue;
-    if (absentOnce.get(lease.ip) !== lease.sequence) {
-      absent.set(lease.ip, lease.sequence);
-      continue;
-    }
-    await leasing.submit("SWEEP", (ledger, moment) =>
-      ledger.lease(lease.ip) === lease
-        ? decideForget(ledger, { ip: lease.ip, sequence: lease.sequence, reason: "gone" }, moment)
-        : unchanged({ released: [] }),
-    );
-  }
-  absentOnce.clear();
-  for (const [ip, sequence] of absent) absentOnce.set(ip, sequence);
+async function release(leasing: Leasing, lease: Lease, finding: Finding): Promise<void> {
+  const { ip, sequence } = lease;
+  await leasing.submit("SWEEP", (ledger, moment) =>
+    ledger.lease(ip) === lease
+      ? decideForget(ledger, { ip, sequence, reason: "gone", finding }, moment)
+      : unchanged({ released: [] }),
+  );
+}
 
-  async function isPresent({ ip, attachment }: Lease): Promise<boolean> {
-    if (attachment === undefined) return seen.has(ip);
+/** Those of the leases that the evidence of now speaks against. What answers on the bridge is somebody's, whoever it is. */
+export async function findingsOf(
+  { leasing, evidence, trouble }: ReconcilerOptions,
+  leases: readonly Lease[],
+  rivals: Rivals,
+): Promise<readonly (readonly [Lease, Finding])[]> {
+  if (leases.length === 0) return [];
+  const { bootId } = leasing.moment();
+  const inNamespace = addressesSeenBy(await evidence.scan("namespace"), "namespace");
+  const found: (readonly [Lease, Finding])[] = [];
+  for (const lease of leases) {
     // A process lives with that address: its namespace's file may only be out of our sight (a mount namespace of our own).
-    if (inNamespace.has(ip)) return true;
-    if (isOfEarlierBoot(attachment, leasing.moment().bootId)) return false;
+    if (inNamespace.has(lease.ip)) continue;
+    const finding = await speaksAgainst(lease);
+    if (finding !== undefined) found.push([lease, finding]);
+  }
+  const doubtful = new Set(
+    found.flatMap(([{ ip }, finding]) => (finding === "earlier-boot" ? [] : [ip])),
+  );
+  if (doubtful.size === 0) return found;
+  const answering = addressesSeenBy(await evidence.scan("answering", doubtful), "neighbour");
+  return found.filter(([{ ip }]) => !doubtful.has(ip) || !answering.has(ip));
+
+  async function speaksAgainst(lease: Lease): Promise<Finding | undefined> {
+    const { attachment } = lease;
+    if (attachment === undefined) return "silent";
+    if (isOfEarlierBoot(attachment, bootId)) return "earlier-boot";
+    const successor = successorOf(lease, rivals, bootId);
+    return findingOf(await stateOf(lease), lease, {
+      overtaken: isOvertaken(lease, rivals, bootId),
+      superseded: successor !== undefined && (await stateOf(successor)) === "present",
+    });
+  }
+
+  async function stateOf({ ip, attachment }: Lease): Promise<NamespaceState> {
+    if (attachment === undefined) return "absent";
     try {
-      return (await evidence.attachment(attachment)) === "present";
+      return await evidence.attachment(attachment);
     } catch (thrown) {
       // What cannot be looked at is not absent, and must not keep the others from being judged.
-      trouble(`namespace of ${ip}`, thrown instanceof Error ? thrown : new Error(String(thrown)));
-      return true;
+      trouble(`namespace of ${ip}`, asError(thrown));
+      return "present";
     }
   }
 }
 
-/** Namespaces end with their boot; one with the same path and inode is another's. A plugin may not know its boot. */
-const isOfEarlierBoot = ({ stamp }: Attachment, bootId: string): boolean =>
-  stamp.bootId !== "" && stamp.bootId !== bootId;
+const foldersOf = (leases: readonly Lease[]): ReadonlySet<string> =>
+  new Set(
+    leases.flatMap(({ attachment }) =>
+      attachment === undefined ? [] : [dirname(attachment.netns)],
+    ),
+  );
 
-/** Our own route is never among them: it stands because of the lease that is being judged. */
-const addressesSeenBy = (
-  sightings: readonly Sighting[],
-  kinds: readonly string[],
-): ReadonlySet<Ip> =>
-  new Set(sightings.flatMap(({ ip, evidence }) => (kinds.includes(evidence) ? [ip] : [])));
-
-function suspectsOf(leasing: Leasing): Lease[] {
-  const { now, bootId } = leasing.moment();
-  const suspects: Lease[] = [];
-  for (const lease of leasing.ledger.leases()) {
-    if (suspects.length >= PASS_LIMIT) break;
-    if (lease.state !== "leased") continue;
-    const unconfirmed = lease.provisional === true && now - lease.since >= PROVISIONAL_GRACE;
-    const earlierBoot = lease.attachment !== undefined && isOfEarlierBoot(lease.attachment, bootId);
-    if (
-      unconfirmed ||
-      earlierBoot ||
-      (lease.owner?.kind === "found" && now - lease.since >= FOUND_GRACE)
-    )
-      suspects.push(lease);
-  }
-  return suspects;
-}
+const asError = (thrown: unknown): Error =>
+  thrown instanceof Error ? thrown : new Error(String(thrown));

@@ -92,10 +92,14 @@ function levelOf(event: BusinessEvent): LogLevel {
       return "debug";
     case "lease.quarantined":
     case "lease.found":
+    case "lease.orphaned":
     case "cooling.shortened":
     case "pool.exhausted":
     case "attachment.refused":
     case "dhcp.refused":
+    case "dhcp.limited":
+    case "dhcp.spoofed":
+    case "dhcp.rogue":
       return "warn";
     default:
       return event satisfies never;
@@ -114,6 +118,8 @@ function messageOf(event: BusinessEvent): string {
       return `${event.ip} set aside (${event.reason})`;
     case "lease.found":
       return `${event.ip} is in use without a record (seen by ${event.evidence})`;
+    case "lease.orphaned":
+      return `${event.ip} has lost ${describeOwner(event.owner)} (${event.finding})`;
     case "cooling.shortened":
       return `${event.ip} given again before its cooling ended: nothing else was free in ${event.pool}`;
     case "pool.exhausted":
@@ -122,6 +128,12 @@ function messageOf(event: BusinessEvent): string {
       return `a call for container ${event.containerId} came after its release (${event.reason})`;
     case "dhcp.refused":
       return `request of ${event.mac} refused (${event.reason})`;
+    case "dhcp.limited":
+      return `${event.mac} gets no address: port ${event.port} holds ${event.limit} already`;
+    case "dhcp.spoofed":
+      return `a ${event.message} in the name of ${event.mac} came through ${event.port}, which is not its port`;
+    case "dhcp.rogue":
+      return `another DHCP server answers on the bridge: ${event.server}, ${event.mac} on port ${event.port}`;
     default:
       return event satisfies never;
   }

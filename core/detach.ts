@@ -3,7 +3,7 @@
 import type { Ip } from "./address.ts";
 import type { Moment } from "./attach.ts";
 import { type Decision, unchanged } from "./effects.ts";
-import type { ReleaseReason } from "./events.ts";
+import type { Finding, ReleaseReason } from "./events.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Lease, type OwnerKey, ownerKey } from "./lease.ts";
 import { TOMBSTONE_LIMIT, TOMBSTONE_TIME } from "./limits.ts";
@@ -85,6 +85,8 @@ export interface ForgetRequest {
   /** The allocation that is meant; another one is left alone. */
   readonly sequence: number;
   readonly reason: ReleaseReason;
+  /** With reason `gone`: what showed it. */
+  readonly finding?: Finding;
 }
 
 /** Ends one allocation by its sequence number: an operator's DELETE, negative evidence, or a route that failed. */
@@ -104,6 +106,7 @@ export function decideForget(
     draft.events.push({ event: "lease.freed", ip: lease.ip });
     return draft.decision({ released: [lease.ip] });
   }
+  if (request.finding !== undefined) draft.orphaned(lease, request.finding);
   draft.release(lease, moment.now, request.reason);
   return draft.decision({ released: [lease.ip] });
 }

@@ -19,6 +19,10 @@ export const AFFINITY_LIMIT = 65_536;
 export const DECLINE_LIMIT = 3;
 /** How long an unconfirmed result keeps its address before evidence against it counts. */
 export const PROVISIONAL_GRACE = 2 * MINUTE;
+/** Between two looks at a lease that seems to be nobody's: an ARP probe is answered within it. */
+export const SECOND_LOOK = 30 * SECOND;
+/** How long evidence against a confirmed lease must last: a DEL that is on its way comes within this time. */
+export const GONE_GRACE = 2 * MINUTE;
 /** Ends that one sweep makes at most; the rest follows at once in the next. */
 export const SWEEP_LIMIT = 512;
 /** The expiry that containers' entries carry in the mirror: 2100-01-01, so that a Go daemon does not give them away. */

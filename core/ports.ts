@@ -45,16 +45,23 @@ export interface RouteTable {
   apply(changes: readonly RouteChange[]): Promise<readonly (Error | undefined)[]>;
 }
 
+export type NamespaceState = "present" | "unlinked" | "absent";
+
 /** What shows on the machine itself that addresses are in use. */
 export interface Evidence {
-  /** Whether the container's namespace still exists under its recorded identity. */
-  attachment(attachment: Attachment): Promise<"present" | "absent">;
+  /**
+   * Whether the container's namespace still exists under its recorded identity. `unlinked`: it does, but no link of the
+   * node leads into it, so that it may be another one with the same inode.
+   */
+  attachment(attachment: Attachment): Promise<NamespaceState>;
   /**
    * Every address seen in use: kernel routes of ours, neighbours on the bridge, namespaces of processes. Whoever counts
-   * namespaces alone says so, and is spared the reading of large tables.
+   * namespaces alone says so, and is spared the reading of large tables. `answering`: neighbours that answered lately;
+   * those `about` that did not are asked to, so that a later scan knows.
    */
   scan(
-    only?: "namespace",
+    only?: "namespace" | "answering",
+    about?: ReadonlySet<Ip>,
   ): Promise<readonly { readonly ip: Ip; readonly mac?: Mac; readonly evidence: string }[]>;
 }
 

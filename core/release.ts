@@ -2,7 +2,7 @@
 
 import type { Ip, Mac } from "./address.ts";
 import type { Decision, RouteChange } from "./effects.ts";
-import type { BusinessEvent, ReleaseReason } from "./events.ts";
+import type { BusinessEvent, Finding, ReleaseReason } from "./events.ts";
 import type { Lease } from "./lease.ts";
 import { COOLING_TIME, STICKY_TIME } from "./limits.ts";
 import { type Change, putLease } from "./record.ts";
@@ -44,6 +44,12 @@ export class Draft {
       reason,
       ...(owner === undefined ? {} : { owner }),
     });
+  }
+
+  /** Tells what showed that the lease has no holder any more. */
+  orphaned({ ip, owner, sequence }: Lease, finding: Finding): void {
+    const by = owner === undefined ? {} : { owner };
+    this.events.push({ event: "lease.orphaned", ip, sequence, finding, ...by });
   }
 
   decision<Outcome>(outcome: Outcome): Decision<Outcome> {

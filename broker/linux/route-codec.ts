@@ -39,6 +39,7 @@ const ROUTE_TABLE = 15;
 const NEIGHBOUR_BYTES = 12;
 const NEIGHBOUR_ADDRESS = 1;
 const NEIGHBOUR_MAC = 2;
+const NEIGHBOUR_USE = 0x01;
 
 /** States of a neighbour entry (include/uapi/linux/neighbour.h). */
 export const neighbourState = {
@@ -90,6 +91,15 @@ export const deleteNeighbour = (ip: Ip, link: number): NetlinkRequest => ({
   body: neighbourBody(ip, link),
   what: `delete the neighbour ${ip}`,
 });
+
+/** Makes the kernel ask the neighbour whether it is there (NTF_USE), as a packet to it would; a permanent entry stays as it is. */
+export function askNeighbour(ip: Ip, link: number): NetlinkRequest {
+  const body = neighbourBody(ip, link);
+  body.writeUInt16LE(0, 8);
+  body.writeUInt8(NEIGHBOUR_USE, 10);
+  const what = `ask for the neighbour ${ip}`;
+  return { type: messageType.newNeighbour, flags: flag.create, body, what };
+}
 
 /** Body of a request for a whole table, of one family or of all (0). */
 export const everyRoute = (): Buffer => Buffer.alloc(ROUTE_BYTES);

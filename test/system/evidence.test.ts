@@ -2,12 +2,14 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ip } from "#core/address.ts";
-import { openEvidence, readInet6, readTrie } from "#broker/linux/evidence.ts";
+import { openEvidence } from "#broker/linux/evidence.ts";
+import { readInet6, readTrie } from "#broker/linux/process-namespaces.ts";
+import { watchFolders } from "#broker/linux/folder-watch.ts";
 import { openNetlink } from "#broker/linux/netlink.ts";
 import { openRouteTable } from "#broker/linux/route-table.ts";
 import { waitFor } from "#test/netns/wait-for.ts";
@@ -54,20 +56,64 @@ it("finds routes, neighbours, and addresses inside another process's namespace",
   }
 });
 
+/** A namespace of its own, named for `ip netns`; with a port on cni0 when `plugged`. Removed at the end. */
+function pod(name: string, plugged: boolean) {
+  const full = `cnrec${process.pid}-${name}`;
+  const netns = `/run/netns/${full}`;
+  const make = () => {
+    run(`ip netns add ${full}`);
+    if (!plugged) return;
+    run(`ip link add ${name}0 master cni0 type veth peer name eth0 netns ${full}`);
+    run(`ip link set ${name}0 up`);
+    run(`ip -n ${full} link set eth0 up`);
+  };
+  make();
+  return {
+    netns,
+    run: (line: string) => run(`ip -n ${full} ${line}`),
+    identity() {
+      const { dev, ino } = statSync(netns, { bigint: true });
+      return { dev: String(dev), ino: String(ino) };
+    },
+    remove: () => run(`ip netns del ${full}`),
+    [Symbol.dispose]() {
+      if (existsSync(netns)) run(`ip netns del ${full}`);
+    },
+  };
+}
+
 describe("an attachment", () => {
-  it("is present under its identity, absent under another or when the file is gone", async () => {
+  it("is present under its identity while a link leads into it, absent under another or when the file is gone", async () => {
     await using all = openAll();
-    const netns = "/proc/self/ns/net";
-    const { dev, ino } = statSync(netns, { bigint: true });
-    const identity = { dev: String(dev), ino: String(ino) };
+    using here = pod("here", true);
+    const { netns } = here;
+    const identity = here.identity();
     expect(await all.evidence.attachment({ netns, identity, stamp })).toBe("present");
     expect(await all.evidence.attachment({ netns, stamp })).toBe("present");
     expect(
       await all.evidence.attachment({ netns, identity: { ...identity, ino: "1" }, stamp }),
     ).toBe("absent");
-    expect(await all.evidence.attachment({ netns: "/run/netns/gone", identity, stamp })).toBe(
-      "absent",
+    here.remove();
+    expect(await all.evidence.attachment({ netns, identity, stamp })).toBe("absent");
+  });
+
+  it("is not known again by an inode that another namespace was given", async () => {
+    await using all = openAll();
+    using first = pod("reused", true);
+    const { netns } = first;
+    const identity = first.identity();
+    expect(await all.evidence.attachment({ netns, identity, stamp })).toBe("present");
+    // The kernel frees a namespace and its number a little after its last file is gone.
+    using second = await waitFor(
+      () => {
+        if (existsSync(netns)) run(`ip netns del ${netns.replace("/run/netns/", "")}`);
+        const made = pod("reused", false);
+        return made.identity().ino === identity.ino ? made : undefined;
+      },
+      { what: `another namespace with inode ${identity.ino}` },
     );
+    expect(second.identity()).toEqual(identity);
+    expect(await all.evidence.attachment({ netns, identity, stamp })).toBe("unlinked");
   });
 
   it("is absent when only the empty file is left of its namespace", async () => {
@@ -80,6 +126,48 @@ describe("an attachment", () => {
       rmSync(folder, { recursive: true });
     }
   });
+});
+
+describe("a neighbour that has not answered lately", () => {
+  it("is no sign of life by itself; it is asked, and seen when it answers", async () => {
+    await using all = openAll();
+    run("ip address add 10.201.0.1/24 dev cni0");
+    using alive = pod("alive", true);
+    alive.run("link set eth0 address 02:00:00:00:00:07");
+    alive.run("address add 10.201.0.7/24 dev eth0");
+    run("ip neigh add 10.201.0.7 lladdr 02:00:00:00:00:07 dev cni0 nud stale");
+    run("ip neigh add 10.201.0.8 lladdr 02:00:00:00:00:08 dev cni0 nud stale");
+    const about = new Set([ip("10.201.0.7"), ip("10.201.0.8"), ip("10.201.0.9")]);
+    const answering = async () =>
+      (await all.evidence.scan("answering", about)).map((seen) => seen.ip);
+    expect(await answering()).toEqual([]);
+    // Each scan asks again; while it is asked an entry counts, so that only the end of the asking tells.
+    await waitFor(() => run("ip neigh show 10.201.0.7").includes("REACHABLE"), {
+      what: "the answer of 10.201.0.7",
+    });
+    await waitFor(() => !/lladdr/.test(run("ip neigh show 10.201.0.8")), {
+      what: "the end of the asking for 10.201.0.8",
+    });
+    expect(await answering()).toEqual([ip("10.201.0.7")]);
+  });
+});
+
+it("sees a namespace's file go in a folder that it follows, and none in others", async () => {
+  const folders = ["one", "two"].map((name) => mkdtempSync(join(tmpdir(), `cocoon-net-${name}-`)));
+  const [followed = "", other = ""] = folders;
+  let changes = 0;
+  using watched = watchFolders(() => void changes++);
+  try {
+    for (const folder of folders) writeFileSync(join(folder, "pod"), "");
+    watched.follow(new Set([other, "/proc/1/ns", "/run/there-is-no-such-folder"]));
+    watched.follow(new Set([followed]));
+    rmSync(join(other, "pod"));
+    rmSync(join(followed, "pod"));
+    await waitFor(() => changes > 0, { what: "the change in the folder" });
+    expect(changes).toBe(1);
+  } finally {
+    for (const folder of folders) rmSync(folder, { recursive: true });
+  }
 });
 
 it("reads only own addresses out of fib_trie and if_inet6", () => {

@@ -1,0 +1,87 @@
+// A reconciler in a world of lines: what its namespaces, links and neighbours show is what the test says.
+
+import { decideConfirm } from "#core/detach.ts";
+import type { BusinessEvent } from "#core/events.ts";
+import type { Sighting } from "#core/intake.ts";
+import { Ledger } from "#core/ledger.ts";
+import { type Attachment, type ContainerOwner, ownerKey } from "#core/lease.ts";
+import { GONE_GRACE, PROVISIONAL_GRACE, SECOND_LOOK } from "#core/limits.ts";
+import type { NamespaceState } from "#core/ports.ts";
+import { Leasing } from "#broker/leasing.ts";
+import { createReconciler } from "#broker/reconciler.ts";
+import { BOOT, START, commit } from "#test/core/lease-fixtures.ts";
+
+export interface World {
+  readonly ledger: Ledger;
+  now: number;
+  look: (attachment: Attachment) => NamespaceState;
+  seen: readonly Sighting[];
+  readonly troubles: string[];
+  readonly events: BusinessEvent[];
+  readonly asked: Set<string>;
+  /** What each scan was asked for. */
+  readonly scans: string[];
+  /** One look after that much time; answers when the next one is due. */
+  pass(after?: number): Promise<number>;
+  /** Looks long enough after one another that whatever evidence there is counts. */
+  settle(): Promise<void>;
+  holds(owner: ContainerOwner): boolean;
+}
+
+export function world(): World {
+  const ledger = new Ledger();
+  const troubles: string[] = [];
+  const events: BusinessEvent[] = [];
+  const leasing = new Leasing({
+    ledger,
+    effects: {
+      persist: async () => undefined,
+      route: async (_cause, changes) => changes.map(() => undefined),
+      reply: async (_cause, send) => send(),
+      mirror: async () => "",
+      unspool: (_cause, remove) => remove(),
+    },
+    clock: { now: () => state.now, boottime: () => 0 },
+    bootId: BOOT,
+    emit: (event) => events.push(event),
+    committed: () => undefined,
+    trouble: () => undefined,
+  });
+  const reconciler = createReconciler({
+    leasing,
+    evidence: {
+      attachment: async (attachment) => state.look(attachment),
+      scan: async (only, about) => {
+        state.scans.push(only ?? "all");
+        for (const address of about ?? []) state.asked.add(address);
+        return state.seen;
+      },
+    },
+    trouble: (_what, error) => troubles.push(error.message),
+  });
+  const state: World = {
+    ledger,
+    now: START + PROVISIONAL_GRACE,
+    look: () => "absent",
+    seen: [],
+    troubles,
+    events,
+    asked: new Set(),
+    scans: [],
+    pass(after = 0) {
+      state.now += after;
+      return reconciler.look();
+    },
+    async settle() {
+      for (const after of [0, SECOND_LOOK, GONE_GRACE]) await state.pass(after);
+    },
+    holds: (owner) => ledger.heldBy(ownerKey(owner)).length > 0,
+  };
+  return state;
+}
+
+export function confirm(ledger: Ledger, owner: ContainerOwner): void {
+  const key = ownerKey(owner);
+  const sequences = ledger.heldBy(key).map((lease) => lease.sequence);
+  commit(ledger, decideConfirm(ledger, { key, sequences }));
+}
