@@ -12,15 +12,17 @@ export interface GaugeSources {
   readonly pool: Pool;
   readonly dhcp: DhcpCounters;
   readonly serving: () => boolean;
+  readonly rogueServers: () => number;
 }
 
-export function observe({ parts, pool, dhcp, serving }: GaugeSources): Observed {
+export function observe({ parts, pool, dhcp, serving, rogueServers }: GaugeSources): Observed {
   const { free, offered, leased, cooling, quarantined } = poolView(parts.ledger, pool);
   return {
     pools: [{ pool: pool.name, states: { free, offered, leased, cooling, quarantined } }],
     activeGuestLeases: guestLeases(parts.ledger),
     spoolDepth: parts.spoolDepth(),
     serving: serving(),
+    rogueServers: rogueServers(),
     dhcpReceived: dhcp.received,
     dhcpDropped: dhcp.dropped,
   };

@@ -133,12 +133,12 @@ export const settings = {
   }),
   guestIsolation: setting("switch", "guest-isolation", off, {
     meaning:
-      "Ports of the bridge cannot reach each other directly; traffic between them is routed by the node.",
+      "Guests' ports of the bridge cannot reach each other directly; traffic between them is routed by the node.",
     usedBy: ["daemon"],
   }),
   guestMacCheck: setting("switch", "guest-mac-check", off, {
     meaning:
-      "Frames whose source MAC is not the port's known guest are dropped (not in this release).",
+      "A guest's port of the bridge may send only with the MAC, and once leased the IPv4 address, of its one guest; needs nft.",
     usedBy: ["daemon"],
   }),
   durability: setting(
@@ -220,6 +220,12 @@ export const settings = {
     "dhcp.allowRelay",
     off,
     "Answers requests that came through a DHCP relay on the bridge.",
+  ),
+  dhcpLeasesPerPort: fileOnly(
+    "number",
+    "dhcp.leasesPerPort",
+    z._default(whole(0, 65_536), 32),
+    "How many addresses guests behind one port of the bridge may hold; 0: any number. One with --guest-mac-check.",
   ),
   dhcpDomain: fileOnly(
     "text",

@@ -3,15 +3,9 @@
 import { containsIp, parsePrefix, prefixSize } from "#core/prefix.ts";
 import { parseIp } from "#core/address.ts";
 import type { Config } from "#broker/config.ts";
+import { type Finding, ok, problem, warning } from "./finding.ts";
+import { otherServers, sourceCheck } from "./guest-diagnosis.ts";
 import type { MachineFacts } from "./machine.ts";
-
-export interface Finding {
-  readonly check: string;
-  readonly state: "ok" | "warning" | "problem";
-  readonly detail: string;
-  /** What to do; empty when nothing is wrong. */
-  readonly remedy: string;
-}
 
 /** Bits of capabilities(7): CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW. */
 const NEEDED_CAPABILITIES: readonly (readonly [bit: bigint, name: string])[] = [
@@ -28,26 +22,12 @@ const GO_LIMIT = 4_096n;
 
 type DoctorConfig = Pick<
   Config,
-  "stateDir" | "socket" | "bridge" | "cniConfDir" | "cniBinDir" | "poolFile"
+  "stateDir" | "socket" | "bridge" | "cniConfDir" | "cniBinDir" | "poolFile" | "guestMacCheck"
 >;
 type Check = (facts: MachineFacts, config: DoctorConfig) => Finding;
 
 export const diagnose = (facts: MachineFacts, config: DoctorConfig): readonly Finding[] =>
   checks.map((check) => check(facts, config));
-
-const ok = (check: string, detail: string): Finding => ({ check, state: "ok", detail, remedy: "" });
-const problem = (check: string, detail: string, remedy: string): Finding => ({
-  check,
-  state: "problem",
-  detail,
-  remedy,
-});
-const warning = (check: string, detail: string, remedy: string): Finding => ({
-  check,
-  state: "warning",
-  detail,
-  remedy,
-});
 
 function privileges({ capabilities }: MachineFacts): Finding {
   const missing = NEEDED_CAPABILITIES.filter(([bit]) => ((capabilities >> bit) & 1n) === 0n).map(
@@ -266,6 +246,8 @@ const checks: readonly Check[] = [
   bridgeModule,
   forwarding,
   firewall,
+  sourceCheck,
+  otherServers,
   bridge,
   dhcpPort,
   plugins,

@@ -11,6 +11,7 @@ import { toBrokerError } from "#core/errors.ts";
 import { linkNames } from "#provision/local-facts.ts";
 import { type PoolFile, readPoolFile } from "#provision/pool-file.ts";
 import type { ApiClient } from "#broker/api/client.ts";
+import type { StatusAnswer } from "#broker/api/contract.ts";
 import { type Config, searchPath } from "#broker/config.ts";
 
 export interface MachineFacts {
@@ -19,6 +20,7 @@ export interface MachineFacts {
   readonly bridgeSupport: boolean;
   readonly ipForward: string | undefined;
   readonly iptables: boolean;
+  readonly nft: boolean;
   /** IPv4 addresses of the bridge; undefined when there is no such link. */
   readonly bridgeAddresses: readonly string[] | undefined;
   readonly bridgePorts: readonly string[];
@@ -33,6 +35,8 @@ export interface MachineFacts {
   readonly runtimes: readonly string[];
   readonly state: { readonly writable: boolean; readonly freeBytes: number };
   readonly brokerState: "running" | "not-serving" | "stale" | "absent";
+  /** Other DHCP servers that the broker heard; undefined where it could not be asked. */
+  readonly rogueServers: StatusAnswer["rogueServers"];
   readonly now: number;
   readonly pool: PoolFile | undefined;
   readonly poolFault?: string;
@@ -49,13 +53,14 @@ export async function gatherFacts(
   client: ApiClient,
   now: number,
 ): Promise<MachineFacts> {
-  const [plugins, networks, state, brokerState, pool] = await Promise.all([
+  const [plugins, networks, state, brokerState, rogueServers, pool] = await Promise.all([
     Promise.all(
       containerChain.map(async (plugin) => probe(plugin, join(config.cniBinDir, plugin))),
     ),
     listNetworks(config.cniConfDir),
     stateOf(config.stateDir),
     brokerStateOf(client, config.socket),
+    rogueServersOf(client),
     poolOf(config.poolFile),
   ]);
   const addresses = Object.entries(networkInterfaces()).flatMap(([nic, found]) =>
@@ -68,9 +73,8 @@ export async function gatherFacts(
     capabilities: capabilitiesIn(read("/proc/self/status") ?? ""),
     bridgeSupport: existsSync("/sys/module/bridge"),
     ipForward: read("/proc/sys/net/ipv4/ip_forward")?.trim(),
-    iptables: [...searchPath(), "/usr/sbin", "/sbin"].some((folder) =>
-      existsSync(join(folder, "iptables-restore")),
-    ),
+    iptables: isInstalled("iptables-restore"),
+    nft: isInstalled("nft"),
     bridgeAddresses: exists
       ? addresses.filter(({ nic }) => nic === config.bridge).map(({ ip }) => ip)
       : undefined,
@@ -81,6 +85,7 @@ export async function gatherFacts(
     runtimes: runtimeSockets.filter(([, path]) => existsSync(path)).map(([name]) => name),
     state,
     brokerState,
+    rogueServers,
     now,
     ...pool,
     addresses,
@@ -129,6 +134,18 @@ async function stateOf(folder: string): Promise<MachineFacts["state"]> {
   );
   const { bavail, bsize } = await statfs(nearest);
   return { writable, freeBytes: bavail * bsize };
+}
+
+const isInstalled = (program: string): boolean =>
+  [...searchPath(), "/usr/sbin", "/sbin"].some((folder) => existsSync(join(folder, program)));
+
+async function rogueServersOf(client: ApiClient): Promise<StatusAnswer["rogueServers"]> {
+  try {
+    return (await client.status()).rogueServers;
+  } catch {
+    // Another finding says that the broker does not answer, and why.
+    return undefined;
+  }
 }
 
 async function brokerStateOf(

@@ -81,6 +81,10 @@ export const statusAnswer = z.object({
   }),
   setup: z.array(nodeItem),
   warnings: z.array(z.string()),
+  /** Other DHCP servers heard on the bridge. */
+  rogueServers: z.optional(
+    z.array(z.object({ mac: z.string(), server: z.string(), port: z.string() })),
+  ),
 });
 export type StatusAnswer = z.infer<typeof statusAnswer>;
 

@@ -15,6 +15,8 @@ export type DropReason =
   /** Too much is waiting for the ledger. */
   | "busy"
   | "exhausted"
+  /** The bridge port the guest is behind holds as many addresses as one port may. */
+  | "port-limit"
   /** The ledger or the route failed, or a rapid commit was refused. */
   | "unbound"
   | "reply-too-long"

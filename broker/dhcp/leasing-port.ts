@@ -14,7 +14,11 @@ export interface GuestLeasing {
   offer(request: {
     readonly mac: Mac;
     readonly requested?: Ip;
-  }): { readonly kind: "offer"; readonly ip: Ip } | { readonly kind: "exhausted" };
+  }):
+    | { readonly kind: "offer"; readonly ip: Ip }
+    | { readonly kind: "exhausted" }
+    /** The guest's port of the bridge holds as many addresses as one port may. */
+    | { readonly kind: "limited" };
   /**
    * Binds the address to the MAC. `bound`: the lease is durable and its route stands. `refused`: the MAC may not have it
    * (NAK). `silent`: it could not be done now; the guest is to hear nothing and will ask again.

@@ -120,7 +120,7 @@ class Serving {
       requested === undefined ? { mac } : { mac, requested },
     );
     if (offer.kind === "offer") return offer.ip;
-    this.tally.drop("exhausted", now, mac);
+    this.tally.drop(offer.kind === "limited" ? "port-limit" : "exhausted", now, mac);
     return undefined;
   }
 

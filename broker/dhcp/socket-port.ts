@@ -1,6 +1,6 @@
 // What the DHCP server needs of the bridge: datagrams in, replies out.
 
-import type { Ip } from "#core/address.ts";
+import type { Ip, Mac } from "#core/address.ts";
 
 /** Where a reply goes (RFC 2131 4.1). Its source is the server's address and port 67, always. */
 export type Destination =
@@ -27,4 +27,20 @@ export interface DhcpSocket extends AsyncDisposable {
   /** Binds to the bridge of that name anew: a socket stays with a device that is gone. Throws when there is no bridge. */
   reopen(): Promise<void>;
   counters(): SocketCounters;
+}
+
+/** A datagram from some server's port to a client's, as the bridge itself heard it. */
+export interface HeardReply {
+  /** Source of the frame. */
+  readonly mac: Mac;
+  readonly source: Ip;
+  readonly message: Uint8Array;
+}
+
+/** Ears on the bridge: what is ours is not heard. Unicast replies between two other ports are not either. */
+export interface ReplyTap extends Disposable {
+  /** What came since the last look. */
+  hear(): readonly HeardReply[];
+  /** Broadcasts what `message` makes of the bridge's own MAC, as a guest without an address. */
+  ask(message: (mac: Mac) => Uint8Array): void;
 }

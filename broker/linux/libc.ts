@@ -4,10 +4,16 @@ import koffi from "koffi";
 
 const libc = koffi.load("libc.so.6");
 const CLOCK_BOOTTIME = 7;
+/** IFNAMSIZ of linux/if.h. */
+const NAME_BYTES = 16;
 
 const nameToIndex = libc.func("unsigned int if_nametoindex(const char *)") as (
   name: string,
 ) => number;
+const indexToName = libc.func("char *if_indextoname(unsigned int, void *)") as (
+  index: number,
+  into: Buffer,
+) => string | null;
 const clockGettime = libc.func("int clock_gettime(int, void *)") as (
   clock: number,
   into: Buffer,
@@ -18,6 +24,10 @@ export function interfaceIndex(name: string): number | undefined {
   const index = nameToIndex(name);
   return index === 0 ? undefined : index;
 }
+
+/** Name of the network interface with that index in this namespace; `undefined` when there is none. */
+export const interfaceName = (index: number): string | undefined =>
+  indexToName(index, Buffer.alloc(NAME_BYTES)) ?? undefined;
 
 /** Nanoseconds since the machine started, time in suspend included. */
 export function bootNanoseconds(): bigint {
@@ -44,6 +54,12 @@ export const socketCalls = {
   recv: libc.func("int64_t recv(int, void *, size_t, int)") as (
     socket: number,
     into: Buffer,
+    length: number,
+    flags: number,
+  ) => number,
+  send: libc.func("int64_t send(int, const void *, size_t, int)") as (
+    socket: number,
+    bytes: Buffer,
     length: number,
     flags: number,
   ) => number,

@@ -5,6 +5,7 @@ import { readBootId } from "./boot.ts";
 import { openFirewall } from "./firewall.ts";
 import { openLinks } from "./links.ts";
 import type { Netlink } from "./netlink.ts";
+import { openTables } from "./nftables.ts";
 import { openNodeMemory } from "./node-memory.ts";
 import { sysctls } from "./sysctl.ts";
 
@@ -13,6 +14,7 @@ export function openNodePorts(netlink: Netlink, memoryPath: string): NodePorts {
     links: openLinks(netlink),
     sysctls,
     firewall: openFirewall(),
+    tables: openTables(),
     memory: openNodeMemory(memoryPath, readBootId()),
   };
 }

@@ -76,7 +76,13 @@ async function look(
   const rules = desired.chains.length === 0 ? undefined : await ports.firewall.observe();
   const sysctl = (key: string) => ports.sysctls.read(key);
   return {
-    steps: diffNode(desired, { links, bridge, sysctl, ...(rules === undefined ? {} : { rules }) }),
+    steps: diffNode(desired, {
+      links,
+      bridge,
+      sysctl,
+      ...(rules === undefined ? {} : { rules }),
+      ...(ports.guestPorts === undefined ? {} : { guestPorts: ports.guestPorts() }),
+    }),
     before: {
       ...(bridge.kind === "adoptable" ? { takenOver: bridge.link } : {}),
       ...(rules === undefined ? {} : { newTables: unusedTables(rules) }),

@@ -17,7 +17,7 @@ export interface NodeNetwork {
   readonly dropCidrs: readonly Prefix[];
   /** Drops forwarded traffic from the bridge to the node's own subnet. */
   readonly dropInternalAccess: boolean;
-  /** Guests' ports (tap devices) cannot talk to one another below the router. */
+  /** Guests' ports cannot talk to one another below the router. */
   readonly guestIsolation: boolean;
   readonly manageIptables: boolean;
 }
@@ -88,7 +88,7 @@ function sysctlsOf(network: NodeNetwork): readonly DesiredSysctl[] {
   return [
     exactly("net/ipv4/ip_forward", 1),
     ...[...nics].map((nic) => exactly(`net/ipv4/conf/${nic}/rp_filter`, 0)),
-    ...(guestIsolation ? [exactly(`net/ipv4/conf/${bridge}/proxy_arp_pvlan`, 1)] : []),
+    ...(guestIsolation ? isolationSysctls(bridge) : []),
     ...[`ipv${ipFamily(network.gateway)}`].flatMap((family) =>
       NEIGHBOUR_THRESHOLDS.map((value, index): DesiredSysctl => ({
         key: `net/${family}/neigh/default/gc_thresh${index + 1}`,
@@ -96,6 +96,14 @@ function sysctlsOf(network: NodeNetwork): readonly DesiredSysctl[] {
         rule: "at-least",
       })),
     ),
+  ];
+}
+
+/** The bridge answers for guests on other ports (RFC 3069), and at once: the kernel's own way is to wait up to 0.8 s. */
+function isolationSysctls(bridge: string): readonly DesiredSysctl[] {
+  return [
+    { key: `net/ipv4/conf/${bridge}/proxy_arp_pvlan`, value: 1, rule: "exactly" },
+    { key: `net/ipv4/neigh/${bridge}/proxy_delay`, value: 0, rule: "exactly" },
   ];
 }
 

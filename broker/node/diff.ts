@@ -13,6 +13,8 @@ export interface ObservedNode {
   readonly sysctl: (key: string) => string | undefined;
   /** Absent when no chain is desired. */
   readonly rules?: NodeRules;
+  /** Indexes of the ports behind which guests hold addresses. */
+  readonly guestPorts?: ReadonlySet<number>;
 }
 
 /** In the order in which they must be made: the bridge's sysctls exist only once the bridge does. */
@@ -66,12 +68,14 @@ function nicSteps({ bareNics }: DesiredNode, links: readonly NodeLink[]): readon
     ]);
 }
 
-/** Guests are the tap devices among the ports. */
+/** Guests' ports are the tap devices, and those behind which a guest holds an address by DHCP. */
 function isolationSteps(desired: DesiredNode, observed: ObservedNode): readonly NodeStep[] {
   if (!desired.isolateGuests || observed.bridge.kind === "absent") return [];
   const { index } = observed.bridge.link;
+  const isGuest = (link: NodeLink) =>
+    link.kind === "tun" || observed.guestPorts?.has(link.index) === true;
   return observed.links
-    .filter((link) => link.master === index && link.kind === "tun" && !link.isolated)
+    .filter((link) => link.master === index && isGuest(link) && !link.isolated)
     .map(({ name }): NodeStep => ({ step: "set-link", name, isolated: true }));
 }
 

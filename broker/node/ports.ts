@@ -55,6 +55,15 @@ export interface NodeFirewall {
   dropEmpty(table: NodeTable): Promise<void>;
 }
 
+/** Tables of nftables' family bridge. */
+export interface NodeTables {
+  /** What `nft -j` lists of the table; undefined where there is none, or no nft. */
+  list(table: string): Promise<string | undefined>;
+  /** Text for `nft -f -`: made as one transaction. */
+  write(text: string): Promise<void>;
+  remove(table: string): Promise<void>;
+}
+
 /** What must outlive the broker so that teardown is exact. */
 export interface NodeMemory {
   /** The boot that the values belong to: another boot begins with its own. */
@@ -76,5 +85,8 @@ export interface NodePorts {
   readonly links: NodeLinks;
   readonly sysctls: NodeSysctls;
   readonly firewall: NodeFirewall;
+  readonly tables: NodeTables;
   readonly memory: NodeMemoryFile;
+  /** Ports behind which guests hold addresses, by index: guests' ports beside the taps. */
+  readonly guestPorts?: () => ReadonlySet<number>;
 }

@@ -83,7 +83,10 @@ export function describeStep(step: NodeStep): string {
   }
 }
 
-export async function makeStep(step: NodeStep, ports: Omit<NodePorts, "memory">): Promise<void> {
+export async function makeStep(
+  step: NodeStep,
+  ports: Omit<NodePorts, "memory" | "tables">,
+): Promise<void> {
   switch (step.step) {
     case "create-bridge":
       return ports.links.createBridge(step.name, step);

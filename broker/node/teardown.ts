@@ -6,6 +6,7 @@ import type { NodeProblem } from "./apply.ts";
 import { BRIDGE_ALIAS, type NodeNetwork, desiredNode } from "./desired.ts";
 import { readChain, removalText } from "./firewall-text.ts";
 import type { NodeLink, NodePorts } from "./ports.ts";
+import { SOURCE_TABLE } from "./source-table.ts";
 
 export interface TeardownReport {
   readonly removed: readonly string[];
@@ -55,6 +56,7 @@ async function planTeardown(
   const bridge = links.find((link) => link.name === network.bridge);
   return [
     ...(await ruleRemovals(network, ports)),
+    ...(await tableRemovals(ports)),
     ...(await routeRemovals(routes)),
     ...(bridge === undefined ? [] : bridgeRemovals(bridge, links, ports)),
     ...sysctlRemovals(network, ports),
@@ -78,6 +80,12 @@ async function ruleRemovals(network: NodeNetwork, ports: NodePorts): Promise<rea
       { item: `remove the chain ${desired.chain} of iptables' ${desired.table} table`, make },
     ];
   });
+}
+
+async function tableRemovals({ tables }: NodePorts): Promise<readonly Removal[]> {
+  if ((await tables.list(SOURCE_TABLE)) === undefined) return [];
+  const item = `remove the table ${SOURCE_TABLE} of nftables' bridge family`;
+  return [{ item, make: () => tables.remove(SOURCE_TABLE) }];
 }
 
 async function routeRemovals(routes: RouteTable): Promise<readonly Removal[]> {

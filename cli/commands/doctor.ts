@@ -2,8 +2,9 @@
 
 import { Command } from "commander";
 import type { Context } from "#cli/context.ts";
-import { type Finding, diagnose } from "#cli/diagnosis.ts";
+import { diagnose } from "#cli/diagnosis.ts";
 import { EXIT_OK, EXIT_PROBLEMS } from "#cli/exit-codes.ts";
+import type { Finding } from "#cli/finding.ts";
 import { gatherFacts } from "#cli/machine.ts";
 import { formatOf, outputOption, render } from "#cli/output.ts";
 import { addSettings } from "#cli/setting-options.ts";

@@ -23,12 +23,14 @@ const config = {
   cniConfDir: "/etc/cni/net.d",
   cniBinDir: "/opt/cni/bin",
   poolFile: "/var/lib/cocoon/net/pool.json",
+  guestMacCheck: false,
 };
 const sound: MachineFacts = {
   capabilities: (1n << 41n) - 1n,
   bridgeSupport: true,
   ipForward: "1",
   iptables: true,
+  nft: true,
   bridgeAddresses: ["10.88.100.1"],
   bridgePorts: ["veth1"],
   dhcpListeners: 1,
@@ -40,6 +42,7 @@ const sound: MachineFacts = {
   runtimes: ["containerd"],
   state: { writable: true, freeBytes: 1e9 },
   brokerState: "running",
+  rogueServers: [],
   now: Date.UTC(2026, 10, 21, 5),
   pool,
   addresses: [
@@ -55,11 +58,27 @@ test("a sound machine has no finding", () => {
   expect(wrong({})).toEqual([]);
 });
 
+test("nft is needed by whoever asks for the MAC check, and by nobody else", () => {
+  const without = { ...sound, nft: false };
+  const judged = (guestMacCheck: boolean) =>
+    diagnose(without, { ...config, guestMacCheck }).filter(({ state }) => state !== "ok");
+  expect(judged(false)).toEqual([]);
+  expect(judged(true)).toMatchObject([
+    { check: "guest mac check", state: "problem", remedy: expect.stringContaining("nftables") },
+  ]);
+});
+
 test.each<[string, Partial<MachineFacts>, string, string]>([
   ["privileges", { capabilities: 1n << 10n }, "problem", "NET_ADMIN, NET_RAW"],
   ["kernel", { bridgeSupport: false }, "warning", "bridge module"],
   ["forwarding", { ipForward: "0" }, "warning", "is 0"],
   ["firewall", { iptables: false }, "problem", "not installed"],
+  [
+    "other dhcp servers",
+    { rogueServers: [{ mac: "02:00:00:00:00:09", server: "10.88.100.9", port: "veth9" }] },
+    "warning",
+    "10.88.100.9 (02:00:00:00:00:09, port veth9)",
+  ],
   ["bridge cni0", { bridgeAddresses: ["10.244.0.1"] }, "problem", "10.244.0.1"],
   ["bridge cni0", { bridgeAddresses: ["10.88.100.1", "10.244.0.1"] }, "problem", "10.244.0.1"],
   ["bridge cni0", { bridgeAddresses: [], bridgePorts: ["veth9"] }, "problem", "veth9"],

@@ -55,6 +55,7 @@ function fakeMachine(): { ports: NodePorts; settings: Map<string, string> } {
       restore: unexpected,
       dropEmpty: unexpected,
     },
+    tables: { list: () => Promise.resolve(undefined), write: unexpected, remove: unexpected },
     memory: { load: () => memory, save: (next) => void (memory = next) },
   };
   return { ports, settings };

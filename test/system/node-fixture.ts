@@ -9,6 +9,7 @@ import type { RouteTable } from "#core/ports.ts";
 import { openFirewall } from "#broker/linux/firewall.ts";
 import { openLinks } from "#broker/linux/links.ts";
 import { openNetlink } from "#broker/linux/netlink.ts";
+import { openTables } from "#broker/linux/nftables.ts";
 import { openNodeMemory } from "#broker/linux/node-memory.ts";
 import { openRouteTable } from "#broker/linux/route-table.ts";
 import { sysctls } from "#broker/linux/sysctl.ts";
@@ -73,6 +74,7 @@ export function openNodeHere(): TestNode {
     links: openLinks(netlink),
     sysctls,
     firewall: openFirewall(),
+    tables: openTables(),
     memory: openNodeMemory(join(folder, "node.json"), "boot"),
   };
   return {

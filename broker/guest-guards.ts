@@ -1,0 +1,84 @@
+// What stands between guests and the ledger: the limit of each port, the check of their sources, and who is behind which port.
+
+import type { Mac } from "#core/address.ts";
+import type { GuestLeasing } from "#broker/dhcp/leasing-port.ts";
+import type { NodeTables } from "#broker/node/ports.ts";
+import type { Config } from "./config.ts";
+import { GuestPorts } from "./guest-ports.ts";
+import type { Parts } from "./parts.ts";
+import { limitPorts } from "./port-limit.ts";
+import { type SourceGuard, createSourceGuard } from "./source-guard.ts";
+import type { Standing } from "./standing.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+/** With `--guest-mac-check` a port has one guest. */
+const CHECKED_LIMIT = 1;
+const ABOUT = "guest MAC check";
+
+export interface GuestGuardsOptions {
+  readonly config: Pick<
+    Config,
+    "bridge" | "guestMacCheck" | "guestIsolation" | "dhcpLeasesPerPort"
+  >;
+  readonly parts: Pick<Parts, "ledger" | "guests" | "trouble">;
+  readonly telemetry: Telemetry;
+  readonly standing: Standing;
+  readonly now: () => number;
+  readonly tables: NodeTables;
+  /** Index of the port behind which the bridge saw the MAC last. */
+  readonly portOf: (mac: Mac) => number | undefined;
+  readonly nameOf: (index: number) => string | undefined;
+  readonly indexOf: (name: string) => number | undefined;
+}
+export interface GuestGuards {
+  readonly leasing: GuestLeasing;
+  readonly ports: GuestPorts;
+  readonly sources: SourceGuard;
+  /** Calls back when a guest was given an address: its port may have become a guest's. */
+  onGuest(action: () => void): void;
+}
+
+export function createGuestGuards(options: GuestGuardsOptions): GuestGuards {
+  const { config, parts, telemetry, standing, now } = options;
+  const { guestMacCheck: enabled, guestIsolation, dhcpLeasesPerPort } = config;
+  const { ledger, guests } = parts;
+  const limit = enabled ? CHECKED_LIMIT : dhcpLeasesPerPort;
+  const ports = new GuestPorts({ ...options, ledger, limit });
+  const sources = createSourceGuard({
+    ...options,
+    enabled,
+    bridge: config.bridge,
+    ledger,
+    ports,
+    wrote(drift) {
+      standing.clear(ABOUT);
+      if (drift) telemetry.meters.nodeRepair("nftables");
+      const message = drift
+        ? "the table of guests' sources was put right"
+        : "guests' sources written";
+      telemetry.log[drift ? "warn" : "debug"]({ guests: ports.placed().size }, message);
+    },
+    trouble(what, error) {
+      standing.warn(ABOUT, `${what}: ${error.message}`);
+      parts.trouble(what, error);
+    },
+  });
+  const watched = enabled || guestIsolation || limit > 0;
+  let guest: () => void = () => undefined;
+  if (watched) {
+    telemetry.subscribe(({ event, renewed }) => {
+      if (event === "lease.released" || event === "lease.bound") sources.touch();
+      if (event === "lease.bound" && renewed === false) guest();
+    });
+  }
+  const emit = telemetry.record.bind(telemetry);
+  const bound = (mac: Mac) => sources.admit(mac);
+  return {
+    leasing: watched ? limitPorts({ guests, ports, now, emit, bound }) : guests,
+    ports,
+    sources,
+    onGuest(action) {
+      if (guestIsolation) guest = action;
+    },
+  };
+}
