@@ -67,6 +67,7 @@ export function metadataTree(state: GceState, instance: Instance): Directory {
       "numeric-project-id": scenario.projectNumber,
       "project-id": scenario.project,
     },
+    universe: { "universe-domain": "googleapis.com" },
   };
 }
 

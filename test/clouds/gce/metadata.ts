@@ -94,7 +94,9 @@ function read(state: GceState, exchange: Exchange, instance: Instance, call: Log
   const tree = lookUp(metadataTree(state, instance), path);
   if (path.at(-1) === "token" && tree !== undefined) return token(state, instance);
   const answer = render(pathname, searchParams, tree);
-  if (answer.status === 404) call.unexpected ??= `there is no ${pathname}`;
+  // Callers may try for the subnetwork: scripts find it there, no reference lists it.
+  if (answer.status === 404 && path.at(-1) !== "subnetwork")
+    call.unexpected ??= `there is no ${pathname}`;
   if (path[0] === "instance") catchUp(state, instance);
   return { ...answer, headers: { ...answer.headers, etag: etagOf(answer.body) } };
 }
