@@ -108,12 +108,15 @@ function render(
 ): Answer {
   if (tree === undefined) return notFound();
   const alt = searchParams.get("alt");
+  const name = pathname.split("/").findLast(Boolean) ?? "";
   if (searchParams.get("recursive") === "true")
     return alt === "text"
       ? plain(recursiveText(tree))
-      : plain(recursiveJson(tree), "application/json");
+      : plain(recursiveJson(tree, name), "application/json");
   if (!isDirectory(tree))
-    return alt === "json" ? plain(recursiveJson(tree), "application/json") : plain(leafText(tree));
+    return alt === "json"
+      ? plain(recursiveJson(tree, name), "application/json")
+      : plain(leafText(tree));
   if (!pathname.endsWith("/"))
     return {
       status: 301,
