@@ -46,7 +46,7 @@ import { createReconciler } from "./reconciler.ts";
 import { rogueWatchOf } from "./rogue-watch.ts";
 import { createRouteKeeper } from "./route-keeper.ts";
 import { parseListen } from "./setting.ts";
-import { loadLedger, takeIn } from "./startup.ts";
+import { takeUp } from "./startup.ts";
 import type { SpoolFolder } from "./spooler.ts";
 import { Standing } from "./standing.ts";
 import { createSteadyClock } from "./steady-clock.ts";
@@ -94,10 +94,15 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     serving: () => standing.notServing === undefined,
     decorate: overrides.decorate,
   });
-  standing.ledger = await loadLedger(outside.store, parts.ledger);
-
-  notifier.status("looking for addresses in use");
-  await takeIn(parts, { ...outside, pool, standing, log: telemetry.log });
+  await takeUp(parts, {
+    ...outside,
+    pool,
+    standing,
+    clock,
+    leaseSeconds: config.dhcpLeaseSeconds,
+    log: telemetry.log,
+    tell: (status) => notifier.status(status),
+  });
 
   // A crash may have left the file behind the ledger.
   parts.mirroring.touch(["SWEEP"]);

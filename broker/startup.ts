@@ -3,13 +3,17 @@
 import type { Logger } from "pino";
 import { type ImportOutcome, decideImport, decideRecover } from "#core/intake.ts";
 import type { Ip } from "#core/address.ts";
+import { addressesSeenBy } from "#core/judgement.ts";
 import type { Ledger } from "#core/ledger.ts";
 import type { Evidence, LedgerStore, LoadedLedger, Mirror } from "#core/ports.ts";
+import { decideReboot } from "#core/reboot.ts";
 import type { LedgerRecord } from "#core/record.ts";
 import type { Pool } from "#core/range.ts";
+import { continueTime } from "./clock-continuity.ts";
 import type { Leasing } from "./leasing.ts";
 import type { Parts } from "./parts.ts";
 import type { Standing } from "./standing.ts";
+import type { SteadyClock } from "./steady-clock.ts";
 import { readMemory, rememberMirror } from "./mirroring.ts";
 
 /** Items that a message or a log shows at most. */
@@ -50,20 +54,25 @@ export async function importForeignMirror(
 }
 
 /**
- * Keeps every address of the pool that is in use without a record from being given away. With a sound ledger only a
- * namespace counts: neighbours and routes may be left over from leases that have ended.
+ * Keeps every address of the pool that is in use without a record from being given away, and takes those of containers
+ * back that ended with their boot. With a sound ledger only a namespace counts as use: neighbours and routes may be left
+ * over from leases that have ended.
  */
 export async function recoverFromEvidence(
   leasing: Leasing,
   evidence: Evidence,
   pool: Pool,
   condition: LoadedLedger["condition"],
-): Promise<readonly Ip[]> {
+): Promise<{ readonly found: readonly Ip[]; readonly ofEarlierBoots: number }> {
   const sightings = await evidence.scan(condition === "sound" ? "namespace" : undefined);
   const { found } = await leasing.submit("RECOVER", (ledger, moment) =>
     decideRecover(ledger, pool, sightings, moment),
   );
-  return found;
+  const inNamespace = addressesSeenBy(sightings, "namespace");
+  const { released } = await leasing.submit("SWEEP", (ledger, moment) =>
+    decideReboot(ledger, inNamespace, moment),
+  );
+  return { found, ofEarlierBoots: released };
 }
 
 function ageOf(record: LedgerRecord): number {
@@ -90,6 +99,25 @@ export interface TakeInOptions {
   readonly log: Logger;
 }
 
+export interface TakeUpOptions extends TakeInOptions {
+  readonly store: LedgerStore;
+  readonly clock: SteadyClock;
+  readonly leaseSeconds: number;
+  /** Told what is being done. */
+  readonly tell: (status: string) => void;
+}
+
+/** The ledger, its times put in step with the clock, and all that changed while no broker ran. */
+export async function takeUp(parts: Parts, options: TakeUpOptions): Promise<void> {
+  const { store, standing, tell } = options;
+  standing.ledger = await loadLedger(store, parts.ledger);
+  const sound = standing.ledger.condition === "sound";
+  if (sound) await continueTime({ ...options, ...parts });
+  tell("looking for addresses in use");
+  await takeIn(parts, options);
+  if (!sound) await continueTime({ ...options, ...parts });
+}
+
 /**
  * Everything that must be known before an address is given: what is in use comes first and the mirror second, so that a
  * crash between the two loses neither; then the releases that waited in the spool.
@@ -103,7 +131,12 @@ export async function takeIn(parts: Parts, options: TakeInOptions): Promise<void
       standing.ledgerView(),
       `the ledger is ${condition}: looking for addresses in use before any is given`,
     );
-  const found = await recoverFromEvidence(leasing, evidence, pool, condition);
+  const { found, ofEarlierBoots } = await recoverFromEvidence(leasing, evidence, pool, condition);
+  if (ofEarlierBoots > 0)
+    log.info(
+      { released: ofEarlierBoots },
+      `the machine was started anew: ${ofEarlierBoots} addresses of its containers were taken back`,
+    );
   if (found.length > 0) {
     const message = `${found.length} addresses are in use without a record and are kept back: ${found.slice(0, SHOWN).join(", ")}`;
     standing.warn("found", message);
