@@ -153,6 +153,14 @@ describe("a change that is refused at once", () => {
     });
   });
 
+  test("one while another tool's is under way, until that is done", async () => {
+    await using caller = await startCaller({ options: { callsUntilDone: 3 } });
+    caller.gce.change({ kind: "begin-foreign-operation", instance: "gke-demo-pool-1" });
+    caller.gce.change({ kind: "begin-foreign-operation", subnetwork: "nodes" });
+    expect((await caller.setAliases(NODE_1, [GKE, POD(1)])).reason).toBe("operationInProgress");
+    expect((await caller.setAliases(NODE_1, [GKE, POD(1)])).status).toBe(200);
+  });
+
   test("more aliases than an interface may have", async () => {
     await using caller = await startCaller({ options: { aliasesPerInterface: 2 } });
     const refused = await caller.setAliases(NODE_1, [GKE, POD(1), POD(2)]);

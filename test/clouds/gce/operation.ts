@@ -22,8 +22,6 @@ interface Operation {
   readonly target: string;
   readonly targetId: string;
   readonly requestId: string | undefined;
-  /** What was asked for, to tell a replay from a reuse of its ID. */
-  readonly fingerprint: string;
   readonly insertTime: number;
   readonly carryOut: () => OperationFailure | undefined;
   calls: number;
@@ -49,10 +47,7 @@ export class Operations {
 
   /** Accepts a change that `carryOut` makes when the operation ends. */
   begin(
-    change: Pick<
-      Operation,
-      "scope" | "type" | "target" | "targetId" | "requestId" | "fingerprint" | "carryOut"
-    >,
+    change: Pick<Operation, "scope" | "type" | "target" | "targetId" | "requestId" | "carryOut">,
   ): Operation {
     const operation: Operation = {
       ...change,

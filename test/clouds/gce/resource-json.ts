@@ -45,7 +45,9 @@ export function instanceJson(resources: Resources, instance: Instance): Record<s
     zone: `${BASE}projects/${scenario.project}/zones/${instance.zone}`,
     canIpForward: instance.canIpForward,
     networkInterfaces: instance.interfaces.map((nic) => interfaceJson(resources, instance, nic)),
-    serviceAccounts: [{ email: serviceAccount(resources), scopes: instance.scopes }],
+    ...(instance.scopes.length === 0
+      ? {}
+      : { serviceAccounts: [{ email: serviceAccount(resources), scopes: instance.scopes }] }),
     fingerprint: fingerprintOf(instance.id, 0),
     selfLink: `${BASE}${instance.path}`,
   };

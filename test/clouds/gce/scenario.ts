@@ -126,27 +126,26 @@ export const ALL_PERMISSIONS = [
   "compute.subnetworks.update",
 ] as const;
 
+/** Node number 1 to 250 of a cluster with alias IPs: its pod range is its first alias. */
+export const gkeNode = (number: number): InstanceScenario => ({
+  name: `gke-demo-pool-${number}`,
+  zone: "us-central1-a",
+  id: `72340172838076${number}00`,
+  canIpForward: true,
+  networkInterfaces: [
+    {
+      networkIP: `10.128.0.${number + 1}`,
+      subnetwork: "nodes",
+      mac: `42:01:0a:80:00:${(number + 1).toString(16).padStart(2, "0")}`,
+      aliasIpRanges: [{ ipCidrRange: `10.4.${number}.0/24`, subnetworkRangeName: "gke-demo-pods" }],
+    },
+  ],
+});
+
 /**
- * Two nodes of a cluster with alias IPs: each has its pod range as first alias; the node subnetwork has the cluster's
- * ranges for pods and services, and room for one of ours.
+ * Two nodes of a cluster; the node subnetwork has the cluster's ranges for pods and services, and room for one of ours.
  */
 export function gkeScenario(change: Partial<Scenario> = {}): Scenario {
-  const node = (number: number): InstanceScenario => ({
-    name: `gke-demo-pool-${number}`,
-    zone: "us-central1-a",
-    id: `72340172838076${number}00`,
-    canIpForward: true,
-    networkInterfaces: [
-      {
-        networkIP: `10.128.0.${number + 1}`,
-        subnetwork: "nodes",
-        mac: `42:01:0a:80:00:0${number + 1}`,
-        aliasIpRanges: [
-          { ipCidrRange: `10.4.${number}.0/24`, subnetworkRangeName: "gke-demo-pods" },
-        ],
-      },
-    ],
-  });
   return {
     project: "demo-project",
     projectNumber: "271828182845",
@@ -163,7 +162,7 @@ export function gkeScenario(change: Partial<Scenario> = {}): Scenario {
         ],
       },
     ],
-    instances: [node(1), node(2)],
+    instances: [gkeNode(1), gkeNode(2)],
     permissions: { "demo-project": ALL_PERMISSIONS },
     ...change,
   };

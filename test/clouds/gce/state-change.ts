@@ -31,6 +31,12 @@ export type StateChange =
       readonly permission: string;
     }
   | { readonly kind: "revoke-tokens" }
+  /** Another tool's operation, which changes nothing, is under way on an instance or a subnetwork. */
+  | {
+      readonly kind: "begin-foreign-operation";
+      readonly instance?: string;
+      readonly subnetwork?: string;
+    }
   | { readonly kind: "settle-operations" }
   | { readonly kind: "fail-next-operation"; readonly code: string; readonly message: string }
   | { readonly kind: "set-options"; readonly options: Partial<Options> };
@@ -91,6 +97,16 @@ export function applyStateChange(state: GceState, request: unknown): unknown {
       return state.identity.deny(change.project, change.permission);
     case "revoke-tokens":
       return state.identity.revoke();
+    case "begin-foreign-operation": {
+      const { path: target, id: targetId } =
+        change.instance === undefined
+          ? state.resources.subnetworkNamed(change.subnetwork ?? "")
+          : state.resources.instanceNamed(change.instance);
+      const scope = target.split("/").slice(0, 4).join("/");
+      const operation = { scope, type: "setLabels", target, targetId, requestId: undefined };
+      state.operations.begin({ ...operation, carryOut: () => undefined });
+      return undefined;
+    }
     case "settle-operations":
       return state.operations.settle();
     case "fail-next-operation": {

@@ -109,7 +109,6 @@ export class GceState {
       target: instance.path,
       targetId: instance.id,
       requestId,
-      fingerprint: JSON.stringify(fields),
       carryOut: () => {
         if (!resources.instances.includes(instance))
           return failure(
@@ -208,7 +207,6 @@ export class GceState {
       target: subnetwork.path,
       targetId: subnetwork.id,
       requestId,
-      fingerprint: JSON.stringify(fields),
       carryOut: () => {
         if (wanted === undefined) return undefined;
         subnetwork.secondaryIpRanges = wanted;

@@ -38,6 +38,8 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
+/** Longer than any test leaves a connection idle: one that closes just as it is used again looks like a fault. */
+const IDLE_LIMIT_MS = 120_000;
 
 async function readExchange(request: IncomingMessage): Promise<Exchange | undefined> {
   const chunks: Buffer[] = [];
@@ -98,6 +100,7 @@ export async function startHttpServer(place: Place, handle: Handler): Promise<Ht
       response.end(`the fake cloud failed: ${text}\n`);
     });
   });
+  server.keepAliveTimeout = IDLE_LIMIT_MS;
   server.on("connection", (socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
