@@ -130,4 +130,4 @@ export class Parameters {
 }
 
 const missing = (name: string) =>
-  new VolcengineError("MissingParameter", `The required parameter ${name} is missing.`);
+  new VolcengineError("MissingParameter", `The required parameter ${name} is missing.`, true);
