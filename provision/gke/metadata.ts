@@ -1,0 +1,175 @@
+// The metadata server: who this machine is, and the tokens of its service account. Plain HTTP on the link, never by a proxy.
+
+import * as z from "zod/mini";
+import { BrokerError } from "#core/errors.ts";
+import type { NodeIdentity } from "#provision/journal.ts";
+import { type RetryLimits, type Timing, retried } from "#provision/retry.ts";
+import { readBounded } from "./body.ts";
+import { CallFailure, classify } from "./failure.ts";
+
+const DEFAULT_HOST = "169.254.169.254";
+const PREFIX = "/computeMetadata/v1";
+const FLAVOR = "Metadata-Flavor";
+const MAX_BODY_BYTES = 64 * 1_024;
+
+/** `init` without --platform asks every cloud: one that is not there must not hold it up. */
+const detection: RetryLimits = {
+  calls: 2,
+  callDeadline: 900,
+  deadline: 1_900,
+  firstWait: 50,
+  longestWait: 50,
+};
+/** Where it is known to be, a restart of the metadata server is waited for. */
+const reading: RetryLimits = {
+  calls: 6,
+  callDeadline: 5_000,
+  deadline: 40_000,
+  firstWait: 200,
+  longestWait: 3_000,
+};
+
+export interface MetadataOptions {
+  /** `host[:port]`, with or without scheme; the link-local address when undefined. */
+  readonly host: string | undefined;
+  readonly timing: Timing;
+  /** Milliseconds that one call may take; smaller bounds stay. */
+  readonly callDeadline: number;
+}
+
+/** A token, and the moment when it ends in milliseconds since 1970. */
+export interface Token {
+  readonly value: string;
+  readonly expires: number;
+}
+
+const tokenSchema = z.object({
+  access_token: z.string().check(z.minLength(1), z.maxLength(16_384)),
+  expires_in: z.number().check(z.gte(0)),
+});
+
+export class Metadata {
+  readonly #base: string;
+  readonly #options: MetadataOptions;
+
+  constructor(options: MetadataOptions) {
+    this.#options = options;
+    const host = options.host ?? DEFAULT_HOST;
+    this.#base =
+      `${/^https?:\/\//.test(host) ? host : `http://${host}`}`.replace(/\/+$/, "") + PREFIX;
+  }
+
+  /** Undefined where this is not Google's: nothing there, another cloud's, a captive portal. */
+  async identity(signal: AbortSignal): Promise<NodeIdentity | undefined> {
+    const zone = await this.#get("/instance/zone", detection, signal).catch(
+      absentUnlessStopped(signal),
+    );
+    // The project in it is a number, not the project's ID.
+    const name = /^projects\/[0-9]+\/zones\/([a-z0-9-]+)\s*$/.exec(zone ?? "")?.[1];
+    if (name === undefined) return undefined;
+    const [instance, host, project] = await Promise.all(
+      ["/instance/id", "/instance/name", "/project/project-id"].map((path) =>
+        this.#required(path, signal),
+      ),
+    );
+    return { instance: instance ?? "", name: host ?? "", zone: name, project: project ?? "" };
+  }
+
+  /** Lower case, with colons. */
+  async mac(signal: AbortSignal): Promise<string> {
+    return (await this.#required("/instance/network-interfaces/0/mac", signal)).toLowerCase();
+  }
+
+  /** OAuth scopes of the default service account; none when the machine has no account. */
+  async scopes(signal: AbortSignal): Promise<readonly string[]> {
+    const text = await this.#get("/instance/service-accounts/default/scopes", reading, signal);
+    return (text ?? "").split(/\s+/).filter((scope) => scope !== "");
+  }
+
+  /** Throws `cloud-denied` when the machine has no service account. */
+  async token(scopes: readonly string[], signal: AbortSignal): Promise<Token> {
+    const wanted = encodeURIComponent(scopes.join(","));
+    const path = `/instance/service-accounts/default/token?scopes=${wanted}`;
+    const parsed = tokenSchema.safeParse(parseJson(await this.#required(path, signal)));
+    if (!parsed.success) throw unavailable("the metadata server's token is not one");
+    const { access_token, expires_in } = parsed.data;
+    return { value: access_token, expires: this.#options.timing.now() + expires_in * 1_000 };
+  }
+
+  async #required(path: string, signal: AbortSignal): Promise<string> {
+    const text = (await this.#get(path, reading, signal))?.trim();
+    if (text !== undefined && text !== "") return text;
+    if (path.includes("/service-accounts/"))
+      throw new BrokerError("cloud-denied", "this machine has no service account", {
+        hint: "give the node a service account with the role of packaging/gke-role.yaml, or set GOOGLE_APPLICATION_CREDENTIALS",
+      });
+    throw unavailable(`the metadata server has no ${path}`);
+  }
+
+  /** Undefined for what does not exist. */
+  async #get(path: string, limits: RetryLimits, signal: AbortSignal): Promise<string | undefined> {
+    const { timing, callDeadline } = this.#options;
+    try {
+      return await retried({
+        limits: { ...limits, callDeadline: Math.min(limits.callDeadline, callDeadline) },
+        timing,
+        signal,
+        call: (_, limited) => this.#once(path, limited),
+        classify: (thrown) => classify(thrown, timing),
+      });
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (thrown instanceof BrokerError) throw thrown;
+      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      throw unavailable(`the metadata server did not give ${path.replace(/\?.*/, "")}: ${reason}`);
+    }
+  }
+
+  async #once(path: string, signal: AbortSignal): Promise<string | undefined> {
+    const name = `metadata ${path.replace(/\?.*/, "")}`;
+    const response = await fetch(this.#base + path, {
+      headers: { [FLAVOR]: "Google" },
+      redirect: "error",
+      signal,
+    }).catch((thrown: unknown) => {
+      throw new CallFailure(name, 0, "network", networkWords(thrown), { cause: thrown });
+    });
+    const text = await readBounded(response.body, MAX_BODY_BYTES).catch((thrown: unknown) => {
+      throw new CallFailure(name, 0, "network", networkWords(thrown), { cause: thrown });
+    });
+    if (response.status === 404) return undefined;
+    if (response.status !== 200)
+      throw new CallFailure(name, response.status, "", `HTTP ${response.status}`);
+    if (response.headers.get(FLAVOR) !== "Google")
+      throw new CallFailure(name, 0, "garbage", "the answer is not from Google's metadata server");
+    return text;
+  }
+}
+
+/** `fetch` says why in its error's cause. */
+export function networkWords(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  const cause: unknown = thrown.cause;
+  if (!(cause instanceof Error)) return thrown.message;
+  const code = "code" in cause && typeof cause.code === "string" ? `${cause.code} ` : "";
+  return `${code}${cause.message}`.trim();
+}
+
+const absentUnlessStopped = (signal: AbortSignal) => (): undefined => {
+  signal.throwIfAborted();
+  return undefined;
+};
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The schema refuses it, with a message that does not quote what may be a token.
+    return undefined;
+  }
+}
+
+const unavailable = (what: string): BrokerError =>
+  new BrokerError("cloud-unavailable", what, {
+    hint: "run this on the node itself, in the host's network namespace, then again",
+  });
