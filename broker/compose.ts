@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Ip } from "#core/address.ts";
-import { BrokerError } from "#core/errors.ts";
+import type { BrokerError } from "#core/errors.ts";
 import type { Clock, Evidence, LedgerStore, Mirror, RouteTable } from "#core/ports.ts";
 import { startMetricsListener } from "#broker/api/metrics-listener.ts";
 import { startApiServer } from "#broker/api/server.ts";
@@ -16,11 +16,13 @@ import { takeInstanceLock } from "#broker/linux/instance-lock.ts";
 import { openEvidence } from "#broker/linux/evidence.ts";
 import { smallestMtu } from "#broker/linux/mtu.ts";
 import { type Netlink, openNetlink } from "#broker/linux/netlink.ts";
+import { nicsByMac } from "#broker/linux/nic-names.ts";
 import { openReplyTap } from "#broker/linux/reply-tap.ts";
 import { openRouteTable } from "#broker/linux/route-table.ts";
 import { systemClock } from "#broker/linux/system-clock.ts";
 import { openLmdb } from "#broker/stores/lmdb.ts";
 import { openMirror } from "#broker/stores/mirror.ts";
+import { openUplinkRoutes } from "#broker/linux/uplink-routes.ts";
 import { openSpool } from "#broker/stores/spool.ts";
 import { readPoolFile } from "#provision/pool-file.ts";
 import { createApiHandlers } from "./api-handlers.ts";
@@ -39,7 +41,13 @@ import { openNodePorts } from "#broker/linux/node-ports.ts";
 import { watchFolders } from "#broker/linux/folder-watch.ts";
 import { type KernelChange, openWatch } from "#broker/linux/watch.ts";
 import { interfaceIndex, interfaceName } from "#broker/linux/libc.ts";
-import { dhcpSettingsOf, identityOf, poolOf, requirePoolFile } from "./node-settings.ts";
+import {
+  dhcpSettingsOf,
+  identityOf,
+  poolOf,
+  refuseUnbuilt,
+  requirePoolFile,
+} from "./node-settings.ts";
 import { type Notifier, createNotifier } from "./notify.ts";
 import { type Parts, createParts } from "./parts.ts";
 import { createReconciler } from "./reconciler.ts";
@@ -54,6 +62,7 @@ import { createSweeper } from "./sweeper.ts";
 import { type Telemetry, createTelemetry } from "./telemetry.ts";
 import { runTasks } from "./task.ts";
 import { readText } from "./text-file.ts";
+import { createUplinks, withNicNames } from "./uplinks.ts";
 
 /** What tests put in the place of the real thing. */
 export interface Overrides {
@@ -79,11 +88,12 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
   const bootId = readBootId();
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
   opened.use(takeInstanceLock(join(config.stateDir, "broker.lock")));
-  const poolFile = requirePoolFile(await readPoolFile(config.poolFile), config.poolFile);
-  const pool = poolOf(poolFile, config.poolFile);
+  const recorded = requirePoolFile(await readPoolFile(config.poolFile), config.poolFile);
+  const pool = poolOf(recorded, config.poolFile);
 
   notifier.status("reading the ledger");
   const outside = await openOutside(config, standing, opened);
+  const serving = () => standing.notServing === undefined;
   const parts = createParts({
     ...outside,
     clock,
@@ -91,7 +101,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     pool,
     telemetry,
     readText,
-    serving: () => standing.notServing === undefined,
+    serving,
     decorate: overrides.decorate,
   });
   await takeUp(parts, {
@@ -108,15 +118,14 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
   parts.mirroring.touch(["SWEEP"]);
 
   notifier.status("setting up the node");
+  const nics = { byMac: () => nicsByMac(outside.netlink), indexOf: interfaceIndex };
+  const poolFile = await withNicNames(recorded, nics.byMac);
   const mtu = await smallestMtu([poolFile.primaryNIC, ...poolFile.secondaryNICs]);
   const nodePorts = openNodePorts(outside.netlink, config.nodeMemoryPath);
   const forwarding = opened.use(openForwardingDatabase(() => interfaceIndex(config.bridge)));
+  const around = { config, parts, telemetry, standing, now: () => clock.now() };
   const guards = createGuestGuards({
-    config,
-    parts,
-    telemetry,
-    standing,
-    now: () => clock.now(),
+    ...around,
     tables: nodePorts.tables,
     portOf: (mac) => forwarding.portOf(mac),
     nameOf: interfaceName,
@@ -129,6 +138,9 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     ...nodeReports(standing, telemetry),
   });
   await node.apply();
+  const uplinkPort = openUplinkRoutes(outside.netlink);
+  const uplinks = createUplinks({ ...around, file: poolFile, port: uplinkPort, nics });
+  await uplinks?.apply().catch((error: Error) => parts.trouble("uplinks", error));
   await guards.sources.start();
   guards.onGuest(() => node.changed());
   const routeKeeper = createRouteKeeper({
@@ -142,16 +154,14 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     },
   });
   const socket = opened.use(await openDhcp(config, poolFile.gateway, parts));
-  const settings = dhcpSettingsOf(poolFile, config, mtu);
   const dhcp = createDhcpServer({
     socket: throughEffects(socket, parts),
     leasing: guards.leasing,
-    settings,
+    settings: dhcpSettingsOf(poolFile, config, mtu),
     now: () => clock.now(),
     random: Math.random,
     onEvent: (event) => telemetry.log.warn(event, `DHCP request dropped (${event.reason})`),
   });
-  const serving = () => standing.notServing === undefined;
   const tap = opened.use(openReplyTap(config.bridge));
   const rogues = rogueWatchOf({ tap, clock, telemetry, standing, ...guards, ...parts });
   const rogueServers = () => rogues.servers().length;
@@ -214,6 +224,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     dhcp,
     conflists,
     processMemoryKeeper(),
+    ...(uplinks === undefined ? [] : [uplinks]),
   ];
   const held = opened.move();
   return {
@@ -282,14 +293,6 @@ async function openOutside(
   });
   const evidence = openEvidence({ netlink, routes, bridge });
   return { store, netlink, routes, mirror, spool: openSpool(config.spoolPath), evidence };
-}
-
-/** Better no start than one without what was asked for. */
-function refuseUnbuilt({ store }: Config): void {
-  if (store === undefined) return;
-  throw new BrokerError("invalid-config", `--store ${store} is not in this release`, {
-    hint: "leave it out, in flags, environment and config file",
-  });
 }
 
 function openNotifier({ log }: Telemetry): Notifier {

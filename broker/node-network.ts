@@ -6,6 +6,7 @@ import type { NodeNetwork } from "#broker/node/desired.ts";
 import type { PoolFile } from "#provision/pool-file.ts";
 import type { Config } from "./config.ts";
 import { managesIptables } from "./node-settings.ts";
+import { vpcCidrsOf } from "./uplinks.ts";
 
 /** Throws `invalid-config` when the file's subnet is none. */
 export function nodeNetworkOf(file: PoolFile, config: Config, mtu: number): NodeNetwork {
@@ -26,7 +27,7 @@ export function nodeNetworkOf(file: PoolFile, config: Config, mtu: number): Node
     ...(file.primaryNIC === "" ? {} : { primaryNic: file.primaryNIC }),
     secondaryNics: file.secondaryNICs,
     masquerade: true,
-    noMasqueradeCidrs: prefixes(config.noMasqueradeCidr),
+    noMasqueradeCidrs: [...vpcCidrsOf(file), ...prefixes(config.noMasqueradeCidr)],
     dropCidrs: prefixes(file.dropCIDRs),
     dropInternalAccess: file.dropInternalAccess,
     guestIsolation: config.guestIsolation,

@@ -75,3 +75,11 @@ export function identityOf(file: PoolFile, config: Config, bootId: string) {
     bridge: config.bridge,
   };
 }
+
+/** Better no start than one without what was asked for. */
+export function refuseUnbuilt({ store }: Config): void {
+  if (store === undefined) return;
+  throw new BrokerError("invalid-config", `--store ${store} is not in this release`, {
+    hint: "leave it out, in flags, environment and config file",
+  });
+}

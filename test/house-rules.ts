@@ -36,6 +36,7 @@ const rooms: readonly {
       "#core/",
       "#broker/dhcp/socket-port.ts",
       "#broker/node/ports.ts",
+      "#broker/node/uplinks.ts",
       "node:*",
       "koffi",
       "netlink/dist/raw.js",
