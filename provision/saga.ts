@@ -5,8 +5,8 @@ import type { CloudAccess, CloudStep, Run } from "./cloud.ts";
 import { type JournalEntry, type Provisioning, entryOf, withEntry } from "./journal.ts";
 import { clientToken } from "./token.ts";
 
-/** Requests of one step that differ from each other; a cloud that wants more is not going to be satisfied. */
-const MAX_ATTEMPTS = 16;
+/** Requests of one step in one run that differ from each other; a cloud that wants more is not going to be satisfied. */
+const MAX_RENEWALS = 16;
 
 /** Where the journal is kept: `save` resolves when it is durable. */
 export interface JournalKeeper {
@@ -62,6 +62,7 @@ export async function runSaga(input: SagaInput): Promise<readonly string[]> {
 async function runStep(step: CloudStep, input: SagaInput): Promise<string | undefined> {
   const { journal } = input;
   let entry = intentOf(step, input);
+  let renewals = 0;
   const keep = async (next: JournalEntry) => {
     entry = next;
     await journal.save(withEntry(journal.current, next));
@@ -80,7 +81,8 @@ async function runStep(step: CloudStep, input: SagaInput): Promise<string | unde
     note: (notes) => keep({ ...entry, notes: { ...entry.notes, ...notes } }),
     renewToken: async () => {
       const attempt = entry.attempt + 1;
-      if (attempt > MAX_ATTEMPTS) throw tooMany(step);
+      renewals++;
+      if (renewals > MAX_RENEWALS) throw tooMany(step);
       await keep({
         ...entry,
         attempt,
@@ -116,6 +118,6 @@ function intentOf(step: CloudStep, { journal, now }: SagaInput): JournalEntry {
 const tooMany = (step: CloudStep): BrokerError =>
   new BrokerError(
     "cloud-unavailable",
-    `${step.action} ${step.target}: the cloud asked for another request ${MAX_ATTEMPTS} times`,
+    `${step.action} ${step.target}: the cloud asked for another request ${MAX_RENEWALS} times`,
     { hint: "see who else changes this node in the cloud, then run the command again" },
   );
