@@ -6,9 +6,9 @@ import type { Moment } from "./attach.ts";
 import type { Decision } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Lease } from "./lease.ts";
-import { FAR_EXPIRY, QUARANTINE_TIME } from "./limits.ts";
+import { FAR_EXPIRY, QUARANTINE_SHARE, QUARANTINE_TIME } from "./limits.ts";
 import { placeholderMac } from "./mirror.ts";
-import { isAllocatable } from "./pool.ts";
+import { isAllocatable, poolSize } from "./pool.ts";
 import type { MirrorEntry } from "./ports.ts";
 import type { Pool } from "./range.ts";
 import { Draft } from "./release.ts";
@@ -40,6 +40,8 @@ export function decideImport(
   const set = pool.sets[0] ?? [];
   const conflicts: string[] = [];
   const listed = new Set<Ip>();
+  const limit = quarantineLimit(pool) - BigInt(ledger.count(pool.name, "quarantined"));
+  const room = { left: limit };
   let imported = 0;
   let foreign = 0;
   for (const entry of entries) {
@@ -47,7 +49,7 @@ export function decideImport(
     else if (isAllocatable(set, entry.ip) === undefined) foreign++;
     else {
       listed.add(entry.ip);
-      const verdict = importEntry(ledger, pool, entry, moment, draft);
+      const verdict = importEntry(ledger, pool, entry, { moment, draft, room });
       if (verdict === "imported") imported++;
       else if (verdict !== "known") conflicts.push(verdict);
     }
@@ -62,8 +64,7 @@ function importEntry(
   ledger: Ledger,
   pool: Pool,
   entry: MirrorEntry,
-  moment: Moment,
-  draft: Draft,
+  { moment, draft, room }: { moment: Moment; draft: Draft; room: { left: bigint } },
 ): string {
   const lease = ledger.lease(entry.ip);
   // An address that was only seen in use gets its guest's name here, unless another MAC was seen with it.
@@ -85,6 +86,9 @@ function importEntry(
     if (entry.expiry > (lease.until ?? 0)) draft.put({ ...lease, until: entry.expiry });
     return "known";
   }
+  if (room.left <= 0n)
+    return `${entry.ip} is listed for ${entry.mac} but our record says otherwise; ours stays, for a quarter of the pool is quarantined`;
+  room.left--;
   draft.put({
     ip: entry.ip,
     pool: pool.name,
@@ -97,6 +101,8 @@ function importEntry(
   draft.events.push({ event: "lease.quarantined", ip: entry.ip, reason: "import" });
   return `${entry.ip} is listed for ${entry.mac} but our record says otherwise; quarantined`;
 }
+
+const quarantineLimit = (pool: Pool): bigint => poolSize(pool.sets[0] ?? []) / QUARANTINE_SHARE;
 
 /** A container whose MAC is not known was mirrored under a placeholder; a quarantined address was not mirrored at all. */
 function isOurRow(lease: Lease, { ip, mac }: MirrorEntry): boolean {

@@ -1,15 +1,19 @@
 // Before anything is served every spooled release is made, however many lie there and whatever lies among them.
 
 import { expect, test } from "vitest";
-import { createSpooler } from "#broker/spooler.ts";
+import { READ_ATTEMPTS, createSpooler } from "#broker/spooler.ts";
 
 /** A folder that shows a few files at a time, as the real one does. */
 function folder(files: Map<string, string>, shown: number) {
   return {
     list: async () => [...files.keys()].toSorted().slice(0, shown),
-    read: async (name: string) => files.get(name),
+    read: async (name: string) => {
+      if (files.get(name) === "unreadable") throw new Error("EIO");
+      return files.get(name);
+    },
     remove: async (name: string) => void files.delete(name),
     setAside: async (name: string) => void files.delete(name),
+    tidy: async () => undefined,
     watch: () => ({ [Symbol.dispose]: () => undefined }),
   };
 }
@@ -18,6 +22,7 @@ function spooler(files: Map<string, string>, shown: number, fails: (body: unknow
   const made: unknown[] = [];
   const troubles: string[] = [];
   const task = createSpooler({
+    period: 0,
     spool: folder(files, shown),
     effects: {
       persist: async () => undefined,
@@ -56,4 +61,27 @@ test("what is no release is set aside and what fails stays, without holding the 
   expect(await task.drain()).toBe(2);
   expect([...files.keys()]).toEqual(["0.json"]);
   expect(troubles).toContain("spooled release 1.json");
+});
+
+test("a file that cannot be read is tried again, and set aside in the end", async () => {
+  const files = new Map([
+    ["0.json", "unreadable"],
+    ["1.json", "1"],
+  ]);
+  const { task, made, troubles } = spooler(files, 3, () => false);
+  await task.drain();
+  expect(made).toEqual([1]);
+  expect([...files.keys()]).toEqual(["0.json"]);
+  for (let look = 1; look < READ_ATTEMPTS; look++) await task.drain();
+  expect(files.size).toBe(0);
+  expect(troubles.length).toBe(READ_ATTEMPTS);
+});
+
+test("files that are no releases do not hide those behind them before the broker serves", async () => {
+  const files = new Map(
+    Array.from({ length: 7 }, (_, index) => [`${index}.json`, index < 6 ? "no release" : "7"]),
+  );
+  const { task, made } = spooler(files, 3, () => false);
+  expect(await task.drain()).toBe(1);
+  expect(made).toEqual([7]);
 });

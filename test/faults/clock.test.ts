@@ -18,8 +18,8 @@ const ROOM = 13;
 
 it.each([
   ["a day back", -DAY],
-  // A whole one would end a guest's lease at the restart, and rightly so.
-  ["half a day forth", DAY / 2],
+  // Longer than a guest's whole lease.
+  ["two days forth", 2 * DAY],
 ])("%s: while the broker runs, and over its restart", async (_name, step) => {
   await using folder = await temporaryFolder();
   const control = join(folder.path, "control");
