@@ -14,7 +14,7 @@ const FIRST_WAIT = 200;
 const LONGEST_WAIT = 10_000;
 /** A range that was taken from an instance can be had after up to a minute. */
 const TRANSFER_DEADLINE = 120_000;
-const TRANSFER_WAIT = 5_000;
+const TRANSFER_WAIT = 20_000;
 
 /** What was read, and the request that would make it as wanted; no `send`: it already is. */
 export interface ListState {
@@ -55,7 +55,7 @@ export async function makeChange(input: ListChange): Promise<StepOutcome> {
       run.progress(
         "the range is still in use; a range that was freed can be had after up to a minute",
       );
-      await timing.sleep(TRANSFER_WAIT * (1 + timing.random()), run.signal);
+      await timing.sleep(TRANSFER_WAIT * (1 + timing.random() / 4), run.signal);
       continue;
     }
     race++;
