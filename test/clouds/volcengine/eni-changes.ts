@@ -203,7 +203,9 @@ const attachNetworkInterface: Action = {
     checkRuns(instance);
     const type = call.region.instanceTypes.get(instance.typeId);
     if (type === undefined) throw new Error(`${instance.id} is of no known type`);
-    if (call.region.enisOf(instance.id).length >= type.maxEnis)
+    const attached = call.region.enisOf(instance.id);
+    for (const other of attached) other.next?.countdown.look(call.now);
+    if (attached.length >= type.maxEnis)
       throw new VolcengineError(
         "LimitExceeded.EnisPerInstance",
         `The instance ${instance.id} of type ${type.id} has at most ${type.maxEnis} network interfaces.`,

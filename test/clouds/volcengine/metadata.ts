@@ -124,6 +124,8 @@ class MetadataService {
   #seen(isLook: boolean): readonly EniView[] {
     this.#source.audit();
     const [now, enis] = [this.#source.now(), this.#enis()];
+    const attached = this.#here()?.region.enisOf(this.#instanceId) ?? [];
+    if (isLook) for (const { next } of attached) next?.countdown.look(now);
     if (fingerprint(enis) !== fingerprint(this.#shown)) {
       this.#late ??= new Countdown(this.#source.settings.metadata, now);
       if (isLook ? this.#late.look(now) : !this.#late.over(now)) return this.#shown;

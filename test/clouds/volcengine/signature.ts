@@ -116,9 +116,11 @@ function isSigned(
     (name) => exchange.headers[name] !== undefined,
   );
   if (!needed.every((name) => signedHeaders.includes(name))) return false;
+  // By name and not by the joined text: `Key.1` comes before `Key.10`.
   const query = [...exchange.url.searchParams]
-    .map(([name, value]) => `${encode(name)}=${encode(value)}`)
-    .toSorted()
+    .map(([name, value]) => [encode(name), encode(value)] as const)
+    .toSorted(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0))
+    .map((pair) => pair.join("="))
     .join("&");
   const headers = signedHeaders.map((name) => `${name}:${(exchange.headers[name] ?? "").trim()}\n`);
   const canonical = [

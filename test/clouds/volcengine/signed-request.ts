@@ -51,7 +51,10 @@ export function signed(
     ["Version", signing.version ?? "2020-04-01"],
     ...(Array.isArray(query) ? (query as [string, string][]) : Object.entries(query)),
   ];
-  const escaped = pairs.map(([name, value]) => `${escape(name)}=${escape(value)}`);
+  const escaped = pairs
+    .map(([name, value]) => [escape(name), escape(value)] as const)
+    .toSorted(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0))
+    .map((pair) => pair.join("="));
   const stamp = new Date(signing.now ?? Date.now()).toISOString().replaceAll(/[-:]|\.\d+/g, "");
   const headers: Record<string, string> = { "x-date": stamp };
   if (signing.sessionToken !== undefined) headers["x-security-token"] = signing.sessionToken;
@@ -60,7 +63,7 @@ export function signed(
   const canonical = [
     method,
     "/",
-    escaped.toSorted().join("&"),
+    escaped.join("&"),
     ...names.map((name) => `${name}:${headers[name]}`),
     "",
     names.join(";"),

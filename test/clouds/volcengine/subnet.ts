@@ -198,7 +198,9 @@ const deleteSubnet: Action = {
         "InvalidSubnet.InvalidStatus",
         `The status of ${subnet.id} is ${subnet.status}.`,
       );
-    const used = call.region.enisIn(subnet.id).length > 0 || subnet.taken.length > 0;
+    const held = call.region.enisIn(subnet.id);
+    for (const eni of held) eni.next?.countdown.look(call.now);
+    const used = held.length > 0 || subnet.taken.length > 0;
     if (used || subnet.release?.look(call.now) === true)
       throw new VolcengineError(
         "InvalidSubnet.InUse",
