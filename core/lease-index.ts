@@ -89,6 +89,11 @@ export class LeaseIndex {
     return this.#cooling.each("cooling");
   }
 
+  /** Puts the cooling addresses back into the order in which they were given back. */
+  sortCooling(): void {
+    this.#cooling.sort("cooling", (one, other) => one.since - other.since);
+  }
+
   provisional(): IterableIterator<Lease> {
     return this.#provisional.each("provisional");
   }
@@ -169,6 +174,14 @@ class Groups<Key> {
       group.delete(ip);
       if (group.size === 0) this.#groups.delete(key);
     } else if (group?.ip === ip) this.#groups.delete(key);
+  }
+
+  /** Those that are equal stay in the order of their arrival. */
+  sort(key: Key, order: (one: Lease, other: Lease) => number): void {
+    const group = this.#groups.get(key);
+    if (!(group instanceof Map)) return;
+    const sorted = [...group.values()].toSorted(order);
+    this.#groups.set(key, new Map(sorted.map((lease) => [lease.ip, lease])));
   }
 
   of(key: Key): readonly Lease[] {

@@ -56,6 +56,12 @@ export class Ledger {
     return inverse.reverse();
   }
 
+  /** Takes back what {@link apply} did, the latest first; addresses that cooled before cool on in the same order. */
+  undo(inverses: readonly (readonly Change[])[]): void {
+    for (const inverse of inverses.toReversed()) this.apply(inverse);
+    this.#leases.sortCooling();
+  }
+
   /** {@link apply} for what a store held, in the order in which it came about: nothing of it will be undone. */
   fill(records: readonly LedgerRecord[]): void {
     for (const record of records) {
