@@ -126,7 +126,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
   const around = { config, parts, telemetry, standing, now: () => clock.now() };
   const guards = createGuestGuards({
     ...around,
-    tables: nodePorts.tables,
+    ...nodePorts,
     portOf: (mac) => forwarding.portOf(mac),
     nameOf: interfaceName,
     indexOf: interfaceIndex,

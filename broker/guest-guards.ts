@@ -2,7 +2,8 @@
 
 import type { Mac } from "#core/address.ts";
 import type { GuestLeasing } from "#broker/dhcp/leasing-port.ts";
-import type { NodeTables } from "#broker/node/ports.ts";
+import type { NodeLinks, NodeTables } from "#broker/node/ports.ts";
+import { SOURCE_TABLE } from "#broker/node/source-table.ts";
 import type { Config } from "./config.ts";
 import { GuestPorts } from "./guest-ports.ts";
 import type { Parts } from "./parts.ts";
@@ -25,6 +26,7 @@ export interface GuestGuardsOptions {
   readonly standing: Standing;
   readonly now: () => number;
   readonly tables: NodeTables;
+  readonly links: Pick<NodeLinks, "observe">;
   /** Index of the port behind which the bridge saw the MAC last. */
   readonly portOf: (mac: Mac) => number | undefined;
   readonly nameOf: (index: number) => string | undefined;
@@ -44,9 +46,11 @@ export function createGuestGuards(options: GuestGuardsOptions): GuestGuards {
   const { ledger, guests } = parts;
   const limit = enabled ? CHECKED_LIMIT : dhcpLeasesPerPort;
   const ports = new GuestPorts({ ...options, ledger, limit });
+  const watched = enabled || guestIsolation || limit > 0;
   const sources = createSourceGuard({
     ...options,
     enabled,
+    watched,
     bridge: config.bridge,
     ledger,
     ports,
@@ -58,12 +62,16 @@ export function createGuestGuards(options: GuestGuardsOptions): GuestGuards {
         : "guests' sources written";
       telemetry.log[drift ? "warn" : "debug"]({ guests: ports.placed().size }, message);
     },
+    fought() {
+      const message = `somebody else keeps changing the nftables table ${SOURCE_TABLE}; it is put right less often`;
+      standing.warn(ABOUT, message);
+      telemetry.log.warn(message);
+    },
     trouble(what, error) {
       standing.warn(ABOUT, `${what}: ${error.message}`);
       parts.trouble(what, error);
     },
   });
-  const watched = enabled || guestIsolation || limit > 0;
   let guest: () => void = () => undefined;
   if (watched) {
     telemetry.subscribe(({ event, renewed }) => {

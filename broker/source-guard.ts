@@ -2,10 +2,14 @@
 
 import { type Ip, type Mac, parseMac } from "#core/address.ts";
 import type { Ledger } from "#core/ledger.ts";
-import type { NodeTables } from "#broker/node/ports.ts";
+import type { Millis } from "#core/time.ts";
+import { createFights } from "#broker/node/fights.ts";
+import type { NodeLinks, NodeTables } from "#broker/node/ports.ts";
 import {
+  type BridgePorts,
   SOURCE_TABLE,
   boundIn,
+  bridgePorts,
   sourceTablePrint,
   sourceTableText,
 } from "#broker/node/source-table.ts";
@@ -19,14 +23,20 @@ const SETTLE_TIME = 100;
 
 export interface SourceGuardOptions {
   readonly enabled: boolean;
+  /** Whether anything else goes by who is behind which port. */
+  readonly watched: boolean;
   readonly bridge: string;
   readonly tables: NodeTables;
+  readonly links: Pick<NodeLinks, "observe">;
   readonly ledger: Ledger;
   readonly ports: GuestPorts;
+  readonly now: () => Millis;
   /** Index of an interface; undefined when there is none of that name. */
   readonly indexOf: (name: string) => number | undefined;
   /** The table was written; `drift`: though nothing of ours had changed. */
   readonly wrote: (drift: boolean) => void;
+  /** Once per fight: somebody else keeps changing the table. */
+  readonly fought: () => void;
   readonly trouble: (what: string, error: Error) => void;
 }
 export interface SourceGuard extends Task {
@@ -39,8 +49,11 @@ export interface SourceGuard extends Task {
 }
 
 export function createSourceGuard(options: SourceGuardOptions): SourceGuard {
-  const { enabled, bridge, tables, ledger, ports } = options;
+  const { enabled, bridge, tables, links, ledger, ports } = options;
+  let standing: BridgePorts = { taps: [], elsewhere: [] };
   let written: (Desired & { readonly print: string }) | undefined;
+  const fights = createFights();
+  let checked = Number.NEGATIVE_INFINITY;
   let early = new AbortController();
   let turn: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;
@@ -53,15 +66,20 @@ export function createSourceGuard(options: SourceGuardOptions): SourceGuard {
     options.wrote(drift);
   };
   const follow = async (): Promise<void> => {
-    const desired = desiredTable(bridge, ledger, ports);
+    const desired = desiredTable(standing, ledger, ports);
     if (desired.text !== written?.text) await write(desired, false);
   };
+  const look = async (): Promise<void> => {
+    standing = bridgePorts(await links.observe(), bridge);
+  };
   const check = async (): Promise<void> => {
-    const desired = desiredTable(bridge, ledger, ports);
+    const desired = desiredTable(standing, ledger, ports);
     if (desired.text !== written?.text) return write(desired, false);
     const listing = await tables.list(SOURCE_TABLE);
     const same = listing !== undefined && sourceTablePrint(listing) === written.print;
-    if (!same) await write(desired, true);
+    if (same || !fights.mayRepair(SOURCE_TABLE, options.now())) return;
+    await write(desired, true);
+    if (fights.repaired(SOURCE_TABLE, options.now())) options.fought();
   };
   /** One at a time; whoever asks while one runs shares the one after it, which sees what they changed. */
   const inTurn = (work: () => Promise<void>): Promise<void> => {
@@ -75,6 +93,13 @@ export function createSourceGuard(options: SourceGuardOptions): SourceGuard {
       return follow();
     });
     return next;
+  };
+  /** Changes alone do not show what somebody else did to the table: that is looked at every period, however busy. */
+  const turnOnce = async (touched: boolean): Promise<void> => {
+    await look();
+    if (touched && performance.now() - checked < PERIOD) return followSoon();
+    checked = performance.now();
+    await inTurn(check);
   };
   const trouble = (thrown: unknown): void =>
     options.trouble(
@@ -91,9 +116,12 @@ export function createSourceGuard(options: SourceGuardOptions): SourceGuard {
       if (!enabled) return;
       const before = await tables.list(SOURCE_TABLE);
       if (before !== undefined) recall(before, options);
-      await inTurn(() => write(desiredTable(bridge, ledger, ports), false));
+      await look();
+      await inTurn(() => write(desiredTable(standing, ledger, ports), false));
     },
-    touch: () => early.abort(),
+    touch() {
+      if (enabled) early.abort();
+    },
     admit: (mac) => {
       if (!enabled) return Promise.resolve();
       const place = ports.placeOf(mac);
@@ -108,8 +136,8 @@ export function createSourceGuard(options: SourceGuardOptions): SourceGuard {
         const touched = early.signal.aborted;
         if (touched) await pause(SETTLE_TIME, signal);
         early = new AbortController();
-        if (enabled) await (touched ? followSoon() : inTurn(check)).catch(trouble);
-        else findPorts(ports);
+        if (enabled) await turnOnce(touched).catch(trouble);
+        else if (options.watched) findPorts(ports);
         await pause(PERIOD, AbortSignal.any([signal, early.signal]));
       }
     },
@@ -136,7 +164,7 @@ interface Desired {
   readonly admitted: ReadonlySet<string>;
 }
 
-function desiredTable(bridge: string, ledger: Ledger, ports: GuestPorts): Desired {
+function desiredTable(standing: BridgePorts, ledger: Ledger, ports: GuestPorts): Desired {
   findPorts(ports);
   const bound = [...ports.placed()]
     .map(([mac, port]) => ({ port, mac, ips: ports.addressesOf(mac) }))
@@ -153,7 +181,7 @@ function desiredTable(bridge: string, ledger: Ledger, ports: GuestPorts): Desire
     ...bound.flatMap(({ port, mac, ips }) => ips.map((ip) => admission(port, mac, ip))),
     ...waiting.map(({ mac, ip }) => admission(undefined, mac, ip)),
   ]);
-  return { text: sourceTableText({ bridge, bound, waiting }), admitted };
+  return { text: sourceTableText({ ...standing, bound, waiting }), admitted };
 }
 
 const admission = (port: number | undefined, mac: Mac, ip: Ip): string =>

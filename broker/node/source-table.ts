@@ -1,11 +1,18 @@
 // The nftables table that lets a guest's port of the bridge send only as that guest, as text, and what nft lists of it.
 
 import type { Ip, Mac } from "#core/address.ts";
-import { BrokerError } from "#core/errors.ts";
+import type { NodeLink } from "./ports.ts";
 
 /** Of the family bridge; ours by its name. */
 export const SOURCE_TABLE = "cocoon-net";
 
+/** Ports of bridges, by index, in order. */
+export interface BridgePorts {
+  /** The taps on our bridge, with and without a guest. */
+  readonly taps: readonly number[];
+  /** Other bridges' ports: none of our business. */
+  readonly elsewhere: readonly number[];
+}
 export interface BoundGuest {
   /** Index of its port. */
   readonly port: number;
@@ -13,8 +20,7 @@ export interface BoundGuest {
   /** Its IPv4 addresses. */
   readonly ips: readonly Ip[];
 }
-export interface SourceRules {
-  readonly bridge: string;
+export interface SourceRules extends BridgePorts {
   readonly bound: readonly BoundGuest[];
   /** Addresses that are given to a MAC whose port is not known yet. */
   readonly waiting: readonly { readonly mac: Mac; readonly ip: Ip }[];
@@ -30,12 +36,7 @@ const FIRST_WORDS = "ip saddr 0.0.0.0 udp sport 68 udp dport 67";
  * that has none yet may ask for an address, or use one that was given and has no port. Other ports (containers') may do
  * what they like but speak with a guest's MAC.
  */
-export function sourceTableText({ bridge, bound, waiting }: SourceRules): string {
-  if (/["*\\]/.test(bridge)) {
-    throw new BrokerError("invalid-config", `nft cannot name the bridge ${bridge}`, {
-      hint: "choose a --bridge without quotes, asterisks and backslashes, or leave --guest-mac-check out",
-    });
-  }
+export function sourceTableText({ taps, elsewhere, bound, waiting }: SourceRules): string {
   const macs = bound.map(({ port, mac }) => `${port} . ${mac}`);
   const addresses = bound.flatMap(({ port, mac, ips }) =>
     ips.map((ip) => `${port} . ${mac} . ${ip}`),
@@ -44,6 +45,8 @@ export function sourceTableText({ bridge, bound, waiting }: SourceRules): string
     `table bridge ${SOURCE_TABLE}`,
     `delete table bridge ${SOURCE_TABLE}`,
     `table bridge ${SOURCE_TABLE} {`,
+    set("elsewhere", "iface_index", elsewhere.map(String)),
+    set("taps", "iface_index", taps.map(String)),
     set("ports", "iface_index", [...new Set(bound.map(({ port }) => String(port)))]),
     set("taken", "ether_addr", [...new Set(bound.map(({ mac }) => mac))]),
     set("macs", "iface_index . ether_addr", macs),
@@ -55,11 +58,11 @@ export function sourceTableText({ bridge, bound, waiting }: SourceRules): string
     ),
     chain("sources", [
       `type filter hook prerouting priority ${PRIORITY}; policy accept;`,
-      `meta ibrname != "${bridge}" accept`,
+      "iif @elsewhere accept",
       "iif . ether saddr @macs goto guest",
       "ether saddr @taken counter drop",
       "iif @ports counter drop",
-      'meta iifkind "tun" goto stranger',
+      "iif @taps goto stranger",
     ]),
     chain("guest", [
       "iif . ether saddr . ip saddr @addresses accept",
@@ -78,6 +81,19 @@ export function sourceTableText({ bridge, bound, waiting }: SourceRules): string
     "}",
     "",
   ].join("\n");
+}
+
+/** Which ports the table is about, read off the links of this machine. */
+export function bridgePorts(links: readonly NodeLink[], bridge: string): BridgePorts {
+  const ours = links.find((link) => link.name === bridge)?.index;
+  const bridges = new Set(links.filter(({ kind }) => kind === "bridge").map(({ index }) => index));
+  const ports = links.filter(({ master }) => master !== undefined && bridges.has(master));
+  const indexes = (chosen: readonly NodeLink[]) =>
+    chosen.map(({ index }) => index).toSorted((one, other) => one - other);
+  return {
+    taps: indexes(ports.filter(({ master, kind }) => master === ours && kind === "tun")),
+    elsewhere: indexes(ports.filter(({ master }) => master !== ours)),
+  };
 }
 
 /** What nft lists of the table (`nft -j`), without handles, counts and the order of sets: equal for equal tables. */
