@@ -1,0 +1,150 @@
+// Makes the node's subnet, deletes it, and opens a security group; one VPC does one such thing at a time.
+
+import type { Run, StepOutcome } from "#provision/cloud.ts";
+import {
+  authorizeIngress,
+  createSubnet,
+  deleteSubnet,
+  describeInterfaces,
+  describeSecurityGroup,
+  describeVpcAttributes,
+} from "./actions.ts";
+import type { Api } from "./api.ts";
+import { awaited, lookAtSubnet } from "./converge.ts";
+import { isFault } from "./fault.ts";
+import { short } from "./outcome.ts";
+import { DELETE_SUBNET, SUBNET, VPC_TURN, pause, waiting } from "./waiting.ts";
+import type { WorkOf } from "./work.ts";
+
+export async function makeSubnet(
+  api: Api,
+  work: WorkOf<"create-subnet">,
+  run: Run,
+): Promise<StepOutcome> {
+  const known = run.before["subnetID"];
+  const subnetID = typeof known === "string" ? known : await requestSubnet(api, work, run);
+  await run.note({ subnetID });
+  await subnetAvailable(api, subnetID, run);
+  await awaited({
+    api,
+    run,
+    patience: SUBNET,
+    what: `VPC ${work.vpc}`,
+    look: () => api.call(describeVpcAttributes, { VpcId: work.vpc }, run.signal),
+    decide: ({ Status }) => (Status === "Available" ? true : undefined),
+    say: ({ Status }) => Status,
+  });
+  return { kind: "done", notes: { subnetID } };
+}
+
+/** While another subnet is made the VPC refuses: wait for a turn. */
+async function requestSubnet(
+  api: Api,
+  { vpc, zone, cidr, name, tags }: WorkOf<"create-subnet">,
+  run: Run,
+): Promise<string> {
+  const state = waiting(VPC_TURN);
+  for (;;)
+    try {
+      const wanted = { VpcId: vpc, ZoneId: zone, CidrBlock: cidr, SubnetName: name, Tags: tags };
+      const { SubnetId } = await api.call(
+        createSubnet,
+        { ...wanted, ClientToken: run.token },
+        run.signal,
+      );
+      return SubnetId;
+    } catch (thrown) {
+      if (isFault(thrown, "token-reused")) await run.renewToken();
+      else if (!isFault(thrown, "busy")) throw thrown;
+      run.progress(`waiting for ${vpc}, which is changed by something else`);
+      if (!(await pause(state, api.timing, run.signal))) throw thrown;
+    }
+}
+
+export const subnetAvailable = (api: Api, subnetID: string, run: Run): Promise<boolean> =>
+  awaited({
+    api,
+    run,
+    patience: SUBNET,
+    what: `subnet ${subnetID}`,
+    look: () => lookAtSubnet(api, subnetID, run.signal),
+    decide: (seen) => (seen?.Status === "Available" ? true : undefined),
+    say: (seen) => seen?.Status ?? "not to be seen",
+  });
+
+/** Refused for minutes after the last interface has gone; what others put there meanwhile ends the tries. */
+export async function removeSubnet(
+  api: Api,
+  { subnetID }: WorkOf<"delete-subnet">,
+  run: Run,
+): Promise<StepOutcome> {
+  const remove = () => api.call(deleteSubnet, { SubnetId: subnetID }, run.signal);
+  let asked = await settledDelete(remove);
+  return awaited<boolean, StepOutcome>({
+    api,
+    run,
+    patience: DELETE_SUBNET,
+    what: `subnet ${subnetID} to be deleted`,
+    look: async () => (await lookAtSubnet(api, subnetID, run.signal)) === undefined,
+    decide: async (gone) => {
+      if (gone) return { kind: "done", notes: {} };
+      if (asked === "accepted") return undefined;
+      const filter = { SubnetId: subnetID, PageSize: 10 };
+      const { NetworkInterfaceSets: inside } = await api.call(
+        describeInterfaces,
+        filter,
+        run.signal,
+      );
+      const others = inside.filter(({ Status }) => Status !== "Deleting" && Status !== "Detaching");
+      if (others.length > 0)
+        return short(
+          `${others.map(({ NetworkInterfaceId }) => NetworkInterfaceId).join(" ")} came into subnet ${subnetID}`,
+          "remove what is in it, then run teardown again",
+        );
+      asked = await settledDelete(remove);
+      return undefined;
+    },
+    say: () => (asked === "accepted" ? "being deleted" : "still counted as used"),
+  });
+}
+
+/** `open`: whether it was accepted is not known, or it may be later. */
+async function settledDelete(remove: () => Promise<unknown>): Promise<"accepted" | "open"> {
+  try {
+    await remove();
+    return "accepted";
+  } catch (thrown) {
+    if (isFault(thrown, "gone")) return "accepted";
+    if (isFault(thrown, "busy", "in-use", "uncertain")) return "open";
+    throw thrown;
+  }
+}
+
+export async function openIngress(
+  api: Api,
+  { group, cidr }: WorkOf<"authorize-ingress">,
+  run: Run,
+): Promise<StepOutcome> {
+  const rule = { Protocol: "all", PortStart: -1, PortEnd: -1, CidrIp: cidr, Policy: "accept" };
+  try {
+    await api.call(
+      authorizeIngress,
+      {
+        SecurityGroupId: group,
+        ...rule,
+        Description: "cocoon-net: guests",
+        ClientToken: run.token,
+      },
+      run.signal,
+    );
+  } catch (thrown) {
+    // The code for a rule that is there already is not published: what counts is whether it is there.
+    const filter = { SecurityGroupId: group, Direction: "ingress" };
+    const { Permissions } = await api.call(describeSecurityGroup, filter, run.signal);
+    const there = Permissions.some(
+      (found) => found.Protocol === "all" && found.CidrIp === cidr && found.Policy !== "drop",
+    );
+    if (!there) throw thrown;
+  }
+  return { kind: "done", notes: {} };
+}

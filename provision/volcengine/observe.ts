@@ -1,0 +1,221 @@
+// Reads everything that plans depend on: instance, limits, VPC, subnets, interfaces, security groups, and this machine.
+
+import { BrokerError } from "#core/errors.ts";
+import { parsePrefix } from "#core/prefix.ts";
+import type { Scope } from "#provision/cloud.ts";
+import {
+  type InterfaceAnswer,
+  type SubnetAnswer,
+  describeInstanceTypes,
+  describeInstances,
+  describeInterfaces,
+  describeSecurityGroup,
+  describeSubnets,
+  describeVpcAttributes,
+} from "./actions.ts";
+import type { Api, Parameters } from "./api.ts";
+import type { Host } from "./host.ts";
+import {
+  INSTANCE_TAG,
+  MANAGED_BY,
+  NODE_TAG,
+  type SeenGroup,
+  type SeenInterface,
+  type SeenSubnet,
+  type VolcengineSeen,
+  interfaceOf,
+  isTagged,
+  sameBlock,
+  subnetOf,
+} from "./seen.ts";
+import { SETTLE, type Waiting, pause } from "./waiting.ts";
+
+/** The largest page that the API gives. */
+const PAGE_SIZE = 100;
+/** No VPC has more subnets, no node more interfaces, than this many pages hold. */
+const MAX_PAGES = 20;
+/** States that end by themselves within a minute or two. */
+const passing = new Set(["Creating", "Attaching", "Detaching", "Deleting"]);
+
+export interface Observer {
+  readonly api: Api;
+  readonly host: Host;
+  readonly warnings: readonly string[];
+}
+
+export async function observe(
+  { api, host, warnings }: Observer,
+  scope: Scope,
+  signal: AbortSignal,
+): Promise<VolcengineSeen> {
+  const instance = await readInstance(api, scope.identity.instance, signal);
+  const limits = await readLimits(api, instance.InstanceTypeId, signal);
+  const vpc = await api.call(describeVpcAttributes, { VpcId: instance.VpcId }, signal);
+  const subnets = await readSubnets(api, instance.VpcId, signal);
+  const subnet = subnets.find(({ block, tags }) =>
+    scope.subnet === undefined ? isTagged(tags, scope.nodeName) : sameBlock(block, scope.subnet),
+  );
+  const interfaces = await settled(api, scope, instance.VpcId, subnet?.id, signal);
+  const primary = interfaces.find(
+    ({ type, instance: on }) => type === "primary" && on === instance.InstanceId,
+  );
+  const groupIds = scope.securityGroups.length > 0 ? scope.securityGroups : (primary?.groups ?? []);
+  const groups: SeenGroup[] = [];
+  for (const id of groupIds) groups.push(await readGroup(api, id, signal));
+  return {
+    nodeName: scope.nodeName,
+    instance: instance.InstanceId,
+    instanceStatus: instance.Status,
+    instanceType: instance.InstanceTypeId,
+    region: api.region,
+    zone: instance.ZoneId,
+    vpc: {
+      id: vpc.VpcId,
+      blocks: [vpc.CidrBlock, ...vpc.SecondaryCidrBlocks].flatMap(
+        (text) => parsePrefix(text) ?? [],
+      ),
+    },
+    limits,
+    attached: instance.NetworkInterfaces.map(({ NetworkInterfaceId }) => NetworkInterfaceId),
+    subnets,
+    interfaces,
+    groups,
+    recorded: scope.pool?.eniIDs ?? [],
+    host: await host.observe(),
+    now: api.timing.now(),
+    warnings,
+  };
+}
+
+async function readInstance(api: Api, id: string, signal: AbortSignal) {
+  const { Instances } = await api.call(describeInstances, { InstanceIds: [id] }, signal);
+  const found = Instances.find(({ InstanceId }) => InstanceId === id);
+  if (found !== undefined) return found;
+  throw new BrokerError("cloud-conflict", `instance ${id} is not found in region ${api.region}`, {
+    hint: "check that the credentials belong to the account of this instance",
+  });
+}
+
+async function readLimits(api: Api, type: string, signal: AbortSignal) {
+  const { InstanceTypes } = await api.call(
+    describeInstanceTypes,
+    { InstanceTypeIds: [type] },
+    signal,
+  );
+  const found = InstanceTypes.find(({ InstanceTypeId }) => InstanceTypeId === type);
+  if (found === undefined)
+    throw new BrokerError(
+      "cloud-conflict",
+      `the cloud does not know the limits of instance type ${type}`,
+      {
+        hint: "see whether ecs:DescribeInstanceTypes lists it for this account and region",
+      },
+    );
+  const { MaximumNetworkInterfaces, MaximumPrivateIpv4AddressesPerNetworkInterface } =
+    found.Network;
+  return {
+    interfaces: MaximumNetworkInterfaces,
+    addresses: MaximumPrivateIpv4AddressesPerNetworkInterface,
+  };
+}
+
+async function readSubnets(
+  api: Api,
+  vpc: string,
+  signal: AbortSignal,
+): Promise<readonly SeenSubnet[]> {
+  const found = await pages<SubnetAnswer>(async (page) => {
+    const { Subnets, TotalCount } = await api.call(
+      describeSubnets,
+      { VpcId: vpc, ...page },
+      signal,
+    );
+    return { entries: Subnets, total: TotalCount };
+  });
+  return found.flatMap(subnetOf);
+}
+
+/** Interfaces once nothing of ours is between two states, or after a while. */
+async function settled(
+  api: Api,
+  scope: Scope,
+  vpc: string,
+  subnetID: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly SeenInterface[]> {
+  const waiting: Waiting = { patience: SETTLE, waited: 0, looks: 0 };
+  for (;;) {
+    const found = await readInterfaces(api, scope, vpc, subnetID, signal);
+    const moving = found.some(
+      ({ status, tags, id }) =>
+        passing.has(status) &&
+        (isTagged(tags, scope.nodeName) || scope.pool?.eniIDs.includes(id) === true),
+    );
+    if (!moving || !(await pause(waiting, api.timing, signal))) return found;
+  }
+}
+
+/** By instance and by subnet; by tags too, when nothing says where else ours might be. */
+async function readInterfaces(
+  api: Api,
+  scope: Scope,
+  vpc: string,
+  subnetID: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly SeenInterface[]> {
+  const ofNode = [
+    { Key: MANAGED_BY.key, Values: [MANAGED_BY.value] },
+    { Key: NODE_TAG, Values: [scope.nodeName] },
+  ];
+  const filters: Parameters[] = [
+    { InstanceId: scope.identity.instance },
+    ...(subnetID === undefined ? [] : [{ SubnetId: subnetID }]),
+    ...(subnetID === undefined || scope.pool === undefined
+      ? [{ VpcId: vpc, TagFilters: ofNode }]
+      : []),
+  ];
+  const found = new Map<string, SeenInterface>();
+  for (const filter of filters) {
+    const entries = await pages<InterfaceAnswer>(async (page) => {
+      const answer = await api.call(describeInterfaces, { ...filter, ...page }, signal);
+      return { entries: answer.NetworkInterfaceSets, total: answer.TotalCount };
+    });
+    for (const entry of entries.map(interfaceOf)) found.set(entry.id, entry);
+  }
+  return [...found.values()];
+}
+
+async function readGroup(api: Api, id: string, signal: AbortSignal): Promise<SeenGroup> {
+  const { Permissions } = await api.call(
+    describeSecurityGroup,
+    { SecurityGroupId: id, Direction: "ingress" },
+    signal,
+  );
+  return { id, rules: Permissions.filter(({ Direction }) => Direction === "ingress") };
+}
+
+/** All pages of a list, in the order of the cloud. */
+async function pages<Entry>(
+  read: (page: Parameters) => Promise<{ entries: readonly Entry[]; total: number }>,
+): Promise<readonly Entry[]> {
+  const all: Entry[] = [];
+  for (let page = 1; page <= MAX_PAGES; page++) {
+    const { entries, total } = await read({ PageNumber: page, PageSize: PAGE_SIZE });
+    all.push(...entries);
+    if (entries.length === 0 || all.length >= total) return all;
+  }
+  throw new BrokerError(
+    "cloud-conflict",
+    `a list of the cloud has more than ${MAX_PAGES * PAGE_SIZE} entries`,
+    {
+      hint: "remove what is not needed in this VPC",
+    },
+  );
+}
+
+/** Tags of what is made for a node. */
+export const tagsFor = (nodeName: string, instance: string): readonly Parameters[] => [
+  { Key: MANAGED_BY.key, Value: MANAGED_BY.value },
+  { Key: NODE_TAG, Value: nodeName },
+  { Key: INSTANCE_TAG, Value: instance },
+];

@@ -1,0 +1,122 @@
+// The pool that can be used now, and how it differs from what pool.json says.
+
+import { type Ip, ipFromNumber, ipToNumber } from "#core/address.ts";
+import { type Prefix, formatPrefix, parsePrefix, prefixLast } from "#core/prefix.ts";
+import type { Difference, Goal, Published } from "#provision/cloud.ts";
+import { type Attachment, provisioningOf } from "#provision/journal.ts";
+import type { PoolFile } from "#provision/pool-file.ts";
+import { placementOf } from "./ownership.ts";
+import { interfacesOfNode, nodeLayout } from "./plan.ts";
+import { subnetNamed } from "./plan-subnet.ts";
+import { type SeenInterface, type VolcengineSeen, sameBlock } from "./seen.ts";
+
+export function publish(goal: Goal, seen: VolcengineSeen): Published {
+  const subnet = subnetNamed(seen, goal.subnet);
+  const inSubnet = interfacesOfNode(seen, undefined).filter(
+    (one) => one.subnetID === subnet?.id && subnet !== undefined,
+  );
+  const layout = nodeLayout(goal, seen, inSubnet);
+  const placed = placementOf(inSubnet, seen.nodeName, seen.instance, layout.counts.length);
+  const inOrder = [...placed.slots.entries()]
+    .toSorted(([one], [other]) => one - other)
+    .map(([, one]) => one);
+  const gateway = ipFromNumber(4, goal.subnet.base + 1n);
+  const attachments = [...inOrder, ...placed.extra].flatMap((one) =>
+    attachmentOf(one, goal, seen, gateway),
+  );
+  const ips = attachments.flatMap((one) => one.ips);
+  const primary = seen.interfaces.find(
+    ({ type, instance }) => type === "primary" && instance === seen.instance,
+  );
+  return {
+    primaryNIC: linkOf(primary, seen)?.name ?? "",
+    secondaryNICs: attachments.map(({ nic }) => nic),
+    ips,
+    eniIDs: attachments.map(({ eniID }) => eniID),
+    subnetID: subnet?.id ?? "",
+    aliasRangeName: "",
+    vpcCIDRs: seen.vpc.blocks.map(formatPrefix),
+    attachments,
+    degraded:
+      ips.length < layout.total
+        ? [
+            `${ips.length} of ${layout.total} addresses on ${attachments.length} of ${layout.counts.length} interfaces can be used`,
+          ]
+        : [],
+  };
+}
+
+/** Only what packets can really reach: attached here, with a link that is up. */
+function attachmentOf(
+  one: SeenInterface,
+  goal: Goal,
+  seen: VolcengineSeen,
+  gateway: Ip,
+): readonly (Attachment & { readonly ips: readonly Ip[] })[] {
+  const link = linkOf(one, seen);
+  if (one.instance !== seen.instance || one.status !== "InUse" || link?.up !== true) return [];
+  const ips = one.ips.filter((ip) => isUsable(ip, goal.subnet, goal.gateway));
+  return [{ eniID: one.id, mac: one.mac, nic: link.name, gateway, ips }];
+}
+
+function isUsable(ip: Ip, subnet: Prefix, gateway: Ip): boolean {
+  const value = ipToNumber(ip);
+  return ip !== gateway && value > subnet.base && value < prefixLast(subnet);
+}
+
+const linkOf = (one: SeenInterface | undefined, seen: VolcengineSeen) =>
+  one === undefined || one.mac === ""
+    ? undefined
+    : seen.host.links.find(({ mac }) => mac === one.mac);
+
+export function compare(pool: PoolFile, seen: VolcengineSeen): readonly Difference[] {
+  const block = parsePrefix(pool.subnet);
+  const subnet = seen.subnets.find((one) => block !== undefined && sameBlock(one.block, block));
+  const again = "run cocoon-net init again";
+  const differences: Difference[] = [];
+  const differ = (what: string, recorded: string, found: string, hint: string) => {
+    if (recorded !== found) differences.push({ what, recorded, found, hint });
+  };
+  differ(`subnet ${pool.subnet}`, pool.subnetID, subnet?.id ?? "nothing", again);
+  const byId = new Map(seen.interfaces.map((one) => [one.id, one]));
+  for (const id of pool.eniIDs) {
+    const one = byId.get(id);
+    const found =
+      one === undefined
+        ? "nothing"
+        : one.instance === seen.instance
+          ? "attached"
+          : one.instance === ""
+            ? "detached"
+            : `attached to ${one.instance}`;
+    differ(`interface ${id}`, "attached", found, again);
+  }
+  const here = interfacesOfNode(seen, provisioningOf(pool)).filter(
+    (one) => one.instance === seen.instance && one.subnetID === subnet?.id,
+  );
+  for (const one of here)
+    if (!pool.eniIDs.includes(one.id))
+      differ(`interface ${one.id}`, "nothing", "attached, ours", again);
+  const assigned = new Set(here.flatMap(({ ips }) => ips));
+  const listed = new Set(pool.ips);
+  const count = (ips: readonly Ip[]) =>
+    ips.length === 0
+      ? "none"
+      : `${ips.length} (${ips.slice(0, 3).join(" ")}${ips.length > 3 ? " …" : ""})`;
+  const missing = [...listed].filter((ip) => !assigned.has(ip));
+  const surplus = [...assigned].filter((ip) => !listed.has(ip) && ip !== pool.gateway);
+  differ("recorded addresses that no interface has", "none", count(missing), again);
+  differ("addresses of the interfaces that are not recorded", "none", count(surplus), again);
+  for (const one of here) {
+    const link = linkOf(one, seen);
+    differ(
+      `link of ${one.id}`,
+      "up",
+      link === undefined ? "absent" : link.up ? "up" : `${link.name} down`,
+      link === undefined
+        ? `no link with MAC ${one.mac}: see whether the instance hot-plugs interfaces, or reboot it`
+        : `ip link set ${link.name} up, or ${again}`,
+    );
+  }
+  return differences;
+}
