@@ -33,7 +33,7 @@ export function createContainers({ leasing, routeStands, serving }: ContainersOp
       readonly owner: ContainerOwner;
       readonly sequences: readonly number[];
     }): Promise<void> =>
-      leasing.submit("CONFIRM", (state) =>
+      leasing.submitPatiently("CONFIRM", (state) =>
         decideConfirm(state, { key: ownerKey(owner), sequences }),
       ),
     detach: (request: DetachRequest): Promise<Released> =>

@@ -2,14 +2,15 @@
 
 import type { Moment } from "#core/attach.ts";
 import { decideForget } from "#core/detach.ts";
-import type { Decision, RouteChange, Verb } from "#core/effects.ts";
+import type { Decision, Verb } from "#core/effects.ts";
 import { BrokerError } from "#core/errors.ts";
 import type { BusinessEvent } from "#core/events.ts";
-import type { Lease } from "#core/lease.ts";
 import type { Ledger } from "#core/ledger.ts";
 import type { Clock } from "#core/ports.ts";
 import type { Change } from "#core/record.ts";
+import { lastOfEachKey } from "./coalesce.ts";
 import type { Cause, Effects } from "./effects.ts";
+import { type Decided, type Doomed, type Waiting, Routing, asError, causeOf } from "./routing.ts";
 
 /** Commands that may wait; one more is refused, so that a flood ends in refusals and not in memory. */
 const MAX_WAITING = 8_192;
@@ -17,18 +18,13 @@ const MAX_WAITING = 8_192;
 const MAX_GROUP = 256;
 /** A group that takes longer than this is stuck: systemd is no longer told that the broker is alive. Milliseconds. */
 const STUCK_AFTER = 40_000;
+/** How long a command that nobody waits for looks for others to share a commit with. Milliseconds. */
+const PATIENCE = 25;
 
 type Decide<Outcome> = (ledger: Ledger, moment: Moment) => Decision<Outcome>;
 
-interface Waiting {
-  readonly verb: Verb;
+interface Undecided extends Waiting {
   readonly decide: Decide<unknown>;
-  readonly resolve: (outcome: unknown) => void;
-  readonly reject: (error: BrokerError) => void;
-}
-interface Decided {
-  readonly waiting: Waiting;
-  readonly decision: Decision<unknown>;
 }
 
 export interface LeasingOptions {
@@ -46,7 +42,11 @@ export interface LeasingOptions {
 export class Leasing {
   readonly ledger: Ledger;
   readonly #options: LeasingOptions;
-  #queue: Waiting[] = [];
+  readonly #routing: Routing;
+  #queue: Undecided[] = [];
+  /** Commands that join the next group, behind its others. */
+  #patient: Undecided[] = [];
+  #patience: NodeJS.Timeout | undefined;
   #running = false;
   #storedSequence: number;
   #groupBegun: number | undefined;
@@ -54,12 +54,14 @@ export class Leasing {
   constructor(options: LeasingOptions) {
     this.ledger = options.ledger;
     this.#options = options;
+    this.#routing = new Routing({ ...options, failed: () => this.#wake() });
     this.#storedSequence = Number(options.ledger.meta("sequence") ?? 0);
   }
 
   /** False while one group has been on its way for longer than a disk or kernel should take. */
   healthy(): boolean {
-    return this.#groupBegun === undefined || performance.now() - this.#groupBegun < STUCK_AFTER;
+    const begun = this.#routing.oldest ?? this.#groupBegun;
+    return begun === undefined || performance.now() - begun < STUCK_AFTER;
   }
 
   moment(): Moment {
@@ -71,7 +73,26 @@ export class Leasing {
    * Rejects with `overloaded`, `commit-failed` (nothing was changed) or `route-failed` (the change was taken back).
    */
   submit<Outcome>(verb: Verb, decide: Decide<Outcome>): Promise<Outcome> {
-    if (this.#queue.length >= MAX_WAITING) {
+    return this.#enqueue(this.#queue, verb, decide, () => this.#wake());
+  }
+
+  /**
+   * {@link submit} for a command that nobody waits for: it has no commit of its own while others come within 25 ms, and
+   * stands behind those in whose group it is.
+   */
+  submitPatiently<Outcome>(verb: Verb, decide: Decide<Outcome>): Promise<Outcome> {
+    return this.#enqueue(this.#patient, verb, decide, () => {
+      this.#patience ??= setTimeout(() => this.#wake(), PATIENCE);
+    });
+  }
+
+  #enqueue<Outcome>(
+    queue: Undecided[],
+    verb: Verb,
+    decide: Decide<Outcome>,
+    added: () => void,
+  ): Promise<Outcome> {
+    if (queue.length >= MAX_WAITING) {
       return Promise.reject(
         new BrokerError("overloaded", `${verb} refused: ${MAX_WAITING} commands are waiting`, {
           hint: "try again later",
@@ -79,25 +100,38 @@ export class Leasing {
       );
     }
     return new Promise<Outcome>((resolve, reject) => {
-      this.#queue.push({ verb, decide, resolve: (outcome) => resolve(outcome as Outcome), reject });
-      if (!this.#running) {
-        this.#running = true;
-        // A turn later, so that all commands of one turn share a commit.
-        setImmediate(() => void this.#drain());
-      }
+      queue.push({ verb, decide, resolve: (outcome) => resolve(outcome as Outcome), reject });
+      added();
     });
   }
 
+  #wake(): void {
+    if (this.#running) return;
+    this.#running = true;
+    // A turn later, so that all commands of one turn share a commit.
+    setImmediate(() => void this.#drain());
+  }
+
+  /**
+   * A group is decided when the one before it is durable: on nothing that might yet be undone. Its routes and answers need
+   * not have come: they are {@link Routing}'s.
+   */
   async #drain(): Promise<void> {
-    while (this.#queue.length > 0) {
+    while (this.#queue.length + this.#patient.length > 0 || this.#routing.failing) {
+      // In front of the queue: a repetition that waits there must not be answered with what is about to go.
+      const takeBacks = (await this.#routing.ready()).map((doomed) => this.#takeBack(doomed));
+      const queued = this.#queue.splice(0, MAX_GROUP);
+      const patient = this.#patient.splice(0, MAX_GROUP - queued.length);
+      clearTimeout(this.#patience);
+      this.#patience = undefined;
       this.#groupBegun = performance.now();
-      await this.#group(this.#queue.splice(0, MAX_GROUP));
+      await this.#group([...takeBacks, ...queued, ...patient]);
+      this.#groupBegun = undefined;
     }
-    this.#groupBegun = undefined;
     this.#running = false;
   }
 
-  async #group(group: readonly Waiting[]): Promise<void> {
+  async #group(group: readonly Undecided[]): Promise<void> {
     const decided: Decided[] = [];
     const inverses: Change[][] = [];
     const changes: Change[] = [];
@@ -117,7 +151,7 @@ export class Leasing {
       }
     }
     if (changes.length > 0 && !(await this.#persist(decided, changes, inverses))) return;
-    await this.#route(decided);
+    this.#routing.begin(decided);
   }
 
   /** False when the commit failed: then every decision of the group is undone and refused. */
@@ -129,9 +163,12 @@ export class Leasing {
     const cause = causeOf(decided.filter(({ decision }) => decision.changes.length > 0));
     const begun = performance.now();
     try {
-      await this.#options.effects.persist(cause, [...changes, ...this.#sequenceChange()]);
+      await this.#options.effects.persist(
+        cause,
+        lastOfEachKey([...changes, ...this.#sequenceChange()]),
+      );
     } catch (thrown) {
-      for (const inverse of inverses.toReversed()) this.ledger.apply(inverse);
+      this.ledger.undo(inverses);
       const error = commitFailed(thrown);
       this.#options.trouble("commit", error);
       for (const { waiting } of decided) waiting.reject(error);
@@ -159,114 +196,16 @@ export class Leasing {
         ];
   }
 
-  async #route(decided: readonly Decided[]): Promise<void> {
-    const routed = decided.filter(({ decision }) => decision.routes.length > 0);
-    const routes = routed.flatMap(({ decision }) => decision.routes);
-    const results = routes.length === 0 ? [] : await this.#applyRoutes(causeOf(routed), routes);
-    let index = 0;
-    const refused: { waiting: Waiting; decision: Decision<unknown>; failed: Error }[] = [];
-    const told = new Set<number>();
-    for (const { waiting, decision } of decided) {
-      const own = results.slice(index, index + decision.routes.length);
-      index += decision.routes.length;
-      this.#tell(decision);
-      const failed = this.#failedRoute(decision.routes, own);
-      if (failed !== undefined) refused.push({ waiting, decision, failed });
-      else {
-        for (const { sequence } of leasedIn(decision)) told.add(sequence);
-        waiting.resolve(decision.outcome);
-      }
-    }
-    for (const { waiting, decision, failed } of refused)
-      this.#takeBack(waiting, decision, failed, told);
-  }
-
-  /** Whoever listens must not keep the command, or those behind it, from their answers. */
-  #tell({ events }: Decision<unknown>): void {
-    for (const event of events) {
-      try {
-        this.#options.emit(event);
-      } catch (thrown) {
-        this.#options.trouble(`telling ${event.event}`, asError(thrown));
-      }
-    }
-  }
-
-  async #applyRoutes(
-    cause: Cause,
-    routes: readonly RouteChange[],
-  ): Promise<readonly (Error | undefined)[]> {
-    try {
-      return await this.#options.effects.route(cause, routes);
-    } catch (thrown) {
-      const error = asError(thrown);
-      return routes.map(() => error);
-    }
-  }
-
-  /** A route that could not be added fails its command; one that could not be removed is left to the resync. */
-  #failedRoute(
-    routes: readonly RouteChange[],
-    results: readonly (Error | undefined)[],
-  ): Error | undefined {
-    let failed: Error | undefined;
-    for (const [index, error] of results.entries()) {
-      if (error === undefined) continue;
-      this.#options.trouble(`route ${routes[index]?.op} ${routes[index]?.ip}`, error);
-      if (routes[index]?.op === "add") failed ??= error;
-    }
-    return failed;
-  }
-
-  /**
-   * New leases without a route are given back; they were never acknowledged, so nobody may count on them. `told` are those
-   * that a repetition in the same group, whose route stands, was answered with: they stay.
-   */
-  #takeBack(
-    waiting: Waiting,
-    decision: Decision<unknown>,
-    failed: Error,
-    told: ReadonlySet<number>,
-  ): void {
-    const fresh = leasedIn(decision);
-    const error = new BrokerError(
-      "route-failed",
-      `no host route for ${fresh.map((lease) => lease.ip).join(", ")}: ${failed.message}`,
-      { cause: failed, hint: "cocoon-net doctor checks the bridge; the call can be repeated" },
-    );
-    const added = new Set(
-      decision.events.flatMap((event) =>
-        event.event === "lease.bound" && !event.renewed ? [event.ip] : [],
-      ),
-    );
-    for (const { ip, sequence } of fresh) {
-      if (!added.has(ip) || told.has(sequence)) continue;
-      // In front of the queue: a repetition that waits there must not be answered with what is about to go.
-      this.#queue.unshift({
-        verb: waiting.verb,
-        decide: (ledger, moment) =>
-          decideForget(ledger, { ip, sequence, reason: "route-failed" }, moment),
-        resolve: () => undefined,
-        reject: (trouble) => this.#options.trouble(`taking back ${ip}`, trouble),
-      });
-    }
-    waiting.reject(error);
+  #takeBack({ verb, ip, sequence }: Doomed): Undecided {
+    return {
+      verb,
+      decide: (ledger, moment) =>
+        decideForget(ledger, { ip, sequence, reason: "route-failed" }, moment),
+      resolve: () => undefined,
+      reject: (trouble) => this.#options.trouble(`taking back ${ip}`, trouble),
+    };
   }
 }
-
-const causeOf = (decided: readonly Decided[]): Cause => [
-  ...new Set(decided.map(({ waiting }) => waiting.verb)),
-];
-
-const leasedIn = ({ changes }: Decision<unknown>): Lease[] =>
-  changes.flatMap((change) =>
-    change.op === "put" && change.record.kind === "lease" && change.record.lease.state === "leased"
-      ? [change.record.lease]
-      : [],
-  );
-
-const asError = (thrown: unknown): Error =>
-  thrown instanceof Error ? thrown : new Error(String(thrown));
 
 function commitFailed(thrown: unknown): BrokerError {
   if (thrown instanceof BrokerError && thrown.code === "commit-failed") return thrown;

@@ -36,7 +36,7 @@ export interface HostRoute {
  * - `list` reads the kernel (dumps interrupted by a change are repeated).
  * - `stands` asks for one address.
  * - `apply` makes all changes and resolves when the kernel acknowledged each; adding what stands and deleting what is
- *   gone succeed. It answers for each change, in order, `undefined` or what the kernel said.
+ *   gone succeed. Calls take effect in the order in which they are made, also those that do not wait for one another. It answers for each change, in order, `undefined` or what the kernel said.
  */
 export interface RouteTable {
   list(): Promise<readonly HostRoute[]>;
@@ -56,13 +56,19 @@ export interface Evidence {
   attachment(attachment: Attachment): Promise<NamespaceState>;
   /**
    * Every address seen in use: kernel routes of ours, neighbours on the bridge, namespaces of processes. Whoever counts
-   * namespaces alone says so, and is spared the reading of large tables. `answering`: neighbours that answered lately;
-   * those `about` that did not are asked to, so that a later scan knows.
+   * namespaces alone says so, and is spared the reading of large tables. `answering`: neighbours by when they answered
+   * last; those `about` are asked to answer, so that a later scan knows.
    */
-  scan(
-    only?: "namespace" | "answering",
-    about?: ReadonlySet<Ip>,
-  ): Promise<readonly { readonly ip: Ip; readonly mac?: Mac; readonly evidence: string }[]>;
+  scan(only?: "namespace" | "answering", about?: ReadonlySet<Ip>): Promise<readonly Sighting[]>;
+}
+
+/** An address that was seen in use. */
+export interface Sighting {
+  readonly ip: Ip;
+  readonly mac?: Mac;
+  readonly evidence: string;
+  /** Milliseconds since a neighbour answered last; absent: it does now. */
+  readonly age?: Millis;
 }
 
 export interface Clock {

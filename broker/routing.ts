@@ -1,0 +1,202 @@
+// Routes and replies of groups that are durable: several groups' routes are on their way, their answers come in order.
+
+import type { Decision, RouteChange, Verb } from "#core/effects.ts";
+import { BrokerError } from "#core/errors.ts";
+import type { BusinessEvent } from "#core/events.ts";
+import type { Ip } from "#core/address.ts";
+import type { Lease } from "#core/lease.ts";
+import type { Cause, Effects } from "./effects.ts";
+
+/** Groups whose routes may be on their way; the next one waits with its decisions until the oldest is answered. */
+const MAX_ROUTING = 4;
+
+/** A command that waits for its answer. */
+export interface Waiting {
+  readonly verb: Verb;
+  readonly resolve: (outcome: unknown) => void;
+  readonly reject: (error: BrokerError) => void;
+}
+export interface Decided {
+  readonly waiting: Waiting;
+  readonly decision: Decision<unknown>;
+}
+/** A new lease without a route, of which nobody was told. */
+export interface Doomed {
+  readonly verb: Verb;
+  readonly ip: Ip;
+  readonly sequence: number;
+}
+
+export interface RoutingOptions {
+  readonly effects: Pick<Effects, "route">;
+  readonly emit: (event: BusinessEvent) => void;
+  readonly trouble: (what: string, error: Error) => void;
+  /** Leases are to be taken back: {@link Routing.ready} has them. */
+  readonly failed: () => void;
+}
+
+/**
+ * Invariants: routes are handed to the kernel in the order in which their groups became durable, so that of two changes of
+ * one address the later one stands; and answers are given in that order too, so that whoever was told of a lease is known
+ * before it is decided whether the lease is taken back.
+ */
+export class Routing {
+  readonly #options: RoutingOptions;
+  readonly #begun: number[] = [];
+  readonly #doomed = new Map<number, Doomed>();
+  #last: Promise<void> = Promise.resolve();
+  #room: (() => void) | undefined;
+
+  constructor(options: RoutingOptions) {
+    this.#options = options;
+  }
+
+  /** When the oldest group on its way was begun (performance.now). */
+  get oldest(): number | undefined {
+    return this.#begun[0];
+  }
+
+  get failing(): boolean {
+    return this.#doomed.size > 0;
+  }
+
+  /** Hands the group's routes to the kernel and answers its commands when they stand. Nothing to wait for. */
+  begin(decided: readonly Decided[]): void {
+    const routed = decided.filter(({ decision }) => decision.routes.length > 0);
+    const routes = routed.flatMap(({ decision }) => decision.routes);
+    if (routes.length === 0 && this.#begun.length === 0) return this.#answer(decided, []);
+    const results = routes.length === 0 ? [] : this.#apply(causeOf(routed), routes);
+    this.#begun.push(performance.now());
+    this.#last = this.#finish(decided, results, this.#last);
+  }
+
+  /**
+   * Resolves when another group may be decided, with the leases that it must take back first. After a failure that is when
+   * everything on its way was answered: a repetition among it may have been told of such a lease, whose route then stands.
+   */
+  async ready(): Promise<readonly Doomed[]> {
+    if (this.#begun.length >= MAX_ROUTING)
+      await new Promise<void>((resolve) => (this.#room = resolve));
+    if (!this.failing) return [];
+    await this.#last;
+    const doomed = [...this.#doomed.values()];
+    this.#doomed.clear();
+    return doomed;
+  }
+
+  async #apply(
+    cause: Cause,
+    routes: readonly RouteChange[],
+  ): Promise<readonly (Error | undefined)[]> {
+    try {
+      return await this.#options.effects.route(cause, routes);
+    } catch (thrown) {
+      const error = asError(thrown);
+      return routes.map(() => error);
+    }
+  }
+
+  async #finish(
+    decided: readonly Decided[],
+    answered: readonly undefined[] | Promise<readonly (Error | undefined)[]>,
+    before: Promise<void>,
+  ): Promise<void> {
+    const results = await answered;
+    await before;
+    this.#answer(decided, results);
+    this.#begun.shift();
+    this.#room?.();
+    this.#room = undefined;
+    if (this.failing) this.#options.failed();
+  }
+
+  #answer(decided: readonly Decided[], results: readonly (Error | undefined)[]): void {
+    let index = 0;
+    const refused: { of: Decided; failed: Error }[] = [];
+    const told = new Set<number>();
+    for (const one of decided) {
+      const { waiting, decision } = one;
+      const own = results.slice(index, index + decision.routes.length);
+      index += decision.routes.length;
+      this.#tell(decision);
+      const failed = this.#failedRoute(decision.routes, own);
+      if (failed !== undefined) refused.push({ of: one, failed });
+      else {
+        for (const sequence of routedIn(decision)) told.add(sequence);
+        waiting.resolve(decision.outcome);
+      }
+    }
+    for (const sequence of told) this.#doomed.delete(sequence);
+    for (const { of, failed } of refused) this.#refuse(of, failed, told);
+  }
+
+  /** Whoever listens must not keep the command, or those behind it, from their answers. */
+  #tell({ events }: Decision<unknown>): void {
+    for (const event of events) {
+      try {
+        this.#options.emit(event);
+      } catch (thrown) {
+        this.#options.trouble(`telling ${event.event}`, asError(thrown));
+      }
+    }
+  }
+
+  /** A route that could not be added fails its command; one that could not be removed is left to the resync. */
+  #failedRoute(
+    routes: readonly RouteChange[],
+    results: readonly (Error | undefined)[],
+  ): Error | undefined {
+    let failed: Error | undefined;
+    for (const [index, error] of results.entries()) {
+      if (error === undefined) continue;
+      this.#options.trouble(`route ${routes[index]?.op} ${routes[index]?.ip}`, error);
+      if (routes[index]?.op === "add") failed ??= error;
+    }
+    return failed;
+  }
+
+  /**
+   * New leases without a route are given back; they were never acknowledged, so nobody may count on them. `told` are those
+   * that a repetition in the same group, whose route stands, was answered with: they stay.
+   */
+  #refuse({ waiting, decision }: Decided, failed: Error, told: ReadonlySet<number>): void {
+    const fresh = leasedIn(decision);
+    const added = new Set(
+      decision.events.flatMap((event) =>
+        event.event === "lease.bound" && !event.renewed ? [event.ip] : [],
+      ),
+    );
+    for (const { ip, sequence } of fresh) {
+      if (added.has(ip) && !told.has(sequence))
+        this.#doomed.set(sequence, { verb: waiting.verb, ip, sequence });
+    }
+    waiting.reject(
+      new BrokerError(
+        "route-failed",
+        `no host route for ${fresh.map((lease) => lease.ip).join(", ")}: ${failed.message}`,
+        { cause: failed, hint: "cocoon-net doctor checks the bridge; the call can be repeated" },
+      ),
+    );
+  }
+}
+
+export const causeOf = (decided: readonly Decided[]): Cause => [
+  ...new Set(decided.map(({ waiting }) => waiting.verb)),
+];
+
+export const asError = (thrown: unknown): Error =>
+  thrown instanceof Error ? thrown : new Error(String(thrown));
+
+const leasedIn = ({ changes }: Decision<unknown>): Lease[] =>
+  changes.flatMap((change) =>
+    change.op === "put" && change.record.kind === "lease" && change.record.lease.state === "leased"
+      ? [change.record.lease]
+      : [],
+  );
+
+/** The leases of a decision whose routes it has: whoever is told of them may count on them. */
+function routedIn(decision: Decision<unknown>): number[] {
+  if (decision.routes.length === 0) return [];
+  const added = new Set(decision.routes.flatMap(({ op, ip }) => (op === "add" ? [ip] : [])));
+  return leasedIn(decision).flatMap(({ ip, sequence }) => (added.has(ip) ? [sequence] : []));
+}
