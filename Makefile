@@ -1,11 +1,11 @@
 # Every job of the project by its name; the work itself is in scripts, so that this page stays a list.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-full demo lint fmt check bench package clean
+.PHONY: help setup build test test-full demo lint fmt check bench bench-compare package clean
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Install what the tests need and is missing: Debian packages, a kernel for the test guest, npm packages
 	@test/setup/apt.sh test
@@ -40,6 +40,9 @@ check: lint ## Everything that can be judged without running: format, mistakes, 
 
 bench: setup build ## Measure speed and memory against others; writes JSON
 	@npm run --silent bench
+
+bench-compare: setup ## Build another revision too and print ratios: make bench-compare BASE=<revision>
+	@node bench/compare.ts "$(BASE)"
 
 package: build ## Make the .tar.gz and the .deb in dist
 	@npm run --silent package

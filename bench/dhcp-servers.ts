@@ -36,14 +36,22 @@ export interface DhcpContestant {
 }
 
 export const contestants: readonly DhcpContestant[] = [
-  { name: "cocoon-net", start: startOurs },
+  ours("cocoon-net"),
   { name: "Kea", start: startKea },
 ];
 
-async function startOurs({ relay }: { readonly relay: boolean }): Promise<DhcpServer> {
+/** The product out of the build in `dist`; this checkout's when absent. */
+export function ours(name: string, dist?: string): DhcpContestant {
+  return { name, start: ({ relay }) => startOurs(relay, dist) };
+}
+
+async function startOurs(relay: boolean, dist?: string): Promise<DhcpServer> {
   await using undo = new AsyncDisposableStack();
   const node = undo.use(
-    await startNode(relay ? { env: { COCOON_NET_DHCP_ALLOW_RELAY: "true" } } : {}),
+    await startNode({
+      ...(relay ? { env: { COCOON_NET_DHCP_ALLOW_RELAY: "true" } } : {}),
+      ...(dist === undefined ? {} : { dist }),
+    }),
   );
   await plugIn(node.namespace, node.containers);
   const kept = undo.move();

@@ -44,7 +44,7 @@ export const dhcpBench: Bench = {
       measurements,
       ratios: ratiosBetween(measurements, "cocoon-net", "Kea"),
       notes: [
-        `Each trial is a new server with an empty store, warmed up by 4,000 guests, then ${SECONDS} s of new guests at one rate; nobody repeats a lost packet.`,
+        `Each trial is a new server with an empty store, warmed up by 20,000 guests, then ${SECONDS} s of new guests at one rate; nobody repeats a lost packet.`,
         "A rate passes when fewer than 0.1 % of its exchanges are lost; a trial that fails is repeated once, for either server.",
         "cocoon-net answers with a durable lease (fdatasync) and a standing host route; Kea appends to its lease file without fsync and makes no route.",
         "Processor time is that of the server's process (/proc/<pid>/stat); what the kernel does for it in other contexts is not in it.",

@@ -21,7 +21,7 @@ const ROUTES_LIMIT_MS = 60_000;
 const SETTLE_MS = 2_000;
 
 /** The times of one restart in milliseconds from the process's start. */
-interface Restart {
+export interface Restart {
   readonly ready: number;
   /** Until every host route stood. */
   readonly routed: number;
@@ -76,7 +76,8 @@ export const restartBench: Bench = {
   },
 };
 
-async function restart(
+/** Kills the broker and starts it again. */
+export async function restart(
   node: BenchNode,
   listener: ReadyListener,
   routes: "intact" | "gone",
@@ -113,13 +114,13 @@ async function prefixes(node: BenchNode): Promise<number> {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-interface ReadyListener extends Disposable {
+export interface ReadyListener extends Disposable {
   readonly path: string;
   /** When the next READY=1 comes, as performance.now() tells it. */
   next(): Promise<number>;
 }
 
-function listenForReady(path: string): ReadyListener {
+export function listenForReady(path: string): ReadyListener {
   const seen: number[] = [];
   const socket = unixDgram.createSocket("unix_dgram");
   socket.on("message", (bytes) => {
