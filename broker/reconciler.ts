@@ -76,9 +76,11 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     let next = now + PERIOD;
     for (let start = 0; start < all.length && signal?.aborted !== true; start += SLICE) {
       const slice = all.slice(start, start + SLICE);
-      for (const [lease, finding] of await findingsOf(options, slice, rivals)) {
+      for (const { lease, finding, answered } of await findingsOf(options, slice, rivals)) {
         const before = suspects.get(lease.ip);
         const at = before?.lease === lease ? before.at : now;
+        // Somebody has answered for the address since it was asked for: whoever it is, it is in use.
+        if (answered < now - at) continue;
         const due = Math.max(judgedFrom(lease), at + lastsFor(lease, finding));
         if (before?.lease === lease && due <= now) await release(leasing, lease, finding);
         else {
@@ -141,28 +143,39 @@ async function release(leasing: Leasing, lease: Lease, finding: Finding): Promis
   );
 }
 
-/** Those of the leases that the evidence of now speaks against. What answers on the bridge is somebody's, whoever it is. */
+/** What speaks against a lease, and how many milliseconds ago its address answered on the bridge; Infinity: not in sight. */
+export interface Against {
+  readonly lease: Lease;
+  readonly finding: Finding;
+  readonly answered: number;
+}
+
+/** Those of the leases that the evidence of now speaks against. Their addresses are asked for, so that a later look knows. */
 export async function findingsOf(
-  { leasing, evidence, trouble }: ReconcilerOptions,
+  { leasing, evidence, trouble }: Pick<ReconcilerOptions, "leasing" | "evidence" | "trouble">,
   leases: readonly Lease[],
   rivals: Rivals,
-): Promise<readonly (readonly [Lease, Finding])[]> {
+): Promise<readonly Against[]> {
   if (leases.length === 0) return [];
   const { bootId } = leasing.moment();
   const inNamespace = addressesSeenBy(await evidence.scan("namespace"), "namespace");
-  const found: (readonly [Lease, Finding])[] = [];
+  const found: { readonly lease: Lease; readonly finding: Finding }[] = [];
   for (const lease of leases) {
     // A process lives with that address: its namespace's file may only be out of our sight (a mount namespace of our own).
     if (inNamespace.has(lease.ip)) continue;
     const finding = await speaksAgainst(lease);
-    if (finding !== undefined) found.push([lease, finding]);
+    if (finding !== undefined) found.push({ lease, finding });
   }
-  const doubtful = new Set(
-    found.flatMap(([{ ip }, finding]) => (finding === "earlier-boot" ? [] : [ip])),
+  const about = found.flatMap(({ lease, finding }) =>
+    finding === "earlier-boot" ? [] : [lease.ip],
   );
-  if (doubtful.size === 0) return found;
-  const answering = addressesSeenBy(await evidence.scan("answering", doubtful), "neighbour");
-  return found.filter(([{ ip }]) => !doubtful.has(ip) || !answering.has(ip));
+  const answers = new Map<Ip, number>();
+  if (about.length > 0) {
+    const asked = new Set(about);
+    for (const { ip, age, evidence: kind } of await evidence.scan("answering", asked))
+      if (kind === "neighbour" && asked.has(ip)) answers.set(ip, age ?? 0);
+  }
+  return found.map((one) => ({ ...one, answered: answers.get(one.lease.ip) ?? Infinity }));
 
   async function speaksAgainst(lease: Lease): Promise<Finding | undefined> {
     const { attachment } = lease;

@@ -1,7 +1,7 @@
 // What the ledger did not write itself: leases that the Go version gave while it ran, and addresses found in use. Both are
 // taken in before the node is set up, so no routes are asked for here: the resync that follows the set-up makes them.
 
-import type { Ip, Mac } from "./address.ts";
+import type { Ip } from "./address.ts";
 import type { Moment } from "./attach.ts";
 import type { Decision } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
@@ -9,7 +9,7 @@ import type { Lease } from "./lease.ts";
 import { FAR_EXPIRY, QUARANTINE_SHARE, QUARANTINE_TIME } from "./limits.ts";
 import { placeholderMac } from "./mirror.ts";
 import { isAllocatable, poolSize } from "./pool.ts";
-import type { MirrorEntry } from "./ports.ts";
+import type { MirrorEntry, Sighting } from "./ports.ts";
 import type { Pool } from "./range.ts";
 import { Draft } from "./release.ts";
 import type { Millis } from "./time.ts";
@@ -141,12 +141,6 @@ function releaseUnlisted(
     released++;
   }
   return released;
-}
-
-export interface Sighting {
-  readonly ip: Ip;
-  readonly mac?: Mac;
-  readonly evidence: string;
 }
 
 /** Addresses of the pool that are in use without a record are kept from everyone until the evidence is gone. */

@@ -1,9 +1,9 @@
 // What shows on this machine that addresses are in use, behind the core's Evidence port.
 
 import { stat, statfs } from "node:fs/promises";
-import type { Ip } from "#core/address.ts";
+import type { Ip, Mac } from "#core/address.ts";
 import type { Attachment } from "#core/lease.ts";
-import type { Evidence, NamespaceState, RouteTable } from "#core/ports.ts";
+import type { Evidence, NamespaceState, RouteTable, Sighting } from "#core/ports.ts";
 import { interfaceIndex } from "./libc.ts";
 import { messageType } from "./netlink-codec.ts";
 import type { Netlink } from "./netlink.ts";
@@ -23,15 +23,15 @@ export interface EvidenceOptions {
   readonly routes: RouteTable;
   readonly bridge: string;
 }
-type Seen = Awaited<ReturnType<Evidence["scan"]>>[number];
 
 /** Magic number of nsfs (include/uapi/linux/magic.h): what a live namespace's file lies on. */
 const NSFS = 0x6e73_6673;
-/** Neighbours asked by one scan: each costs up to three ARP requests. */
-const ASK_LIMIT = 256;
-/** Has answered within seconds, or is being asked. A stale entry stays for ever and a permanent one was set by somebody. */
-const ANSWERING = neighbourState.reachable | neighbourState.delay | neighbourState.probe;
-const IN_USE = ANSWERING | neighbourState.stale | neighbourState.permanent;
+/** Neighbours asked by one scan, as many as are judged by it: each costs up to three ARP requests. */
+const ASK_LIMIT = 4_096;
+/** Known to the kernel by an answer. A stale entry stays for ever, and a permanent one was set by somebody. */
+const LEARNT =
+  neighbourState.reachable | neighbourState.stale | neighbourState.delay | neighbourState.probe;
+const IN_USE = LEARNT | neighbourState.permanent;
 
 export function openEvidence({ netlink, routes, bridge }: EvidenceOptions): Evidence {
   const peers = openPeers(netlink);
@@ -39,15 +39,19 @@ export function openEvidence({ netlink, routes, bridge }: EvidenceOptions): Evid
     attachment: (attachment) => stateOf(peers, attachment),
     async scan(only, about) {
       if (only === "answering") return answering(netlink, bridge, about ?? new Set());
-      const inside = (await namespaceAddresses()).map(({ ip }): Seen => ({
+      const inside = (await namespaceAddresses()).map(({ ip }): Sighting => ({
         ip,
         evidence: "namespace",
       }));
       if (only === "namespace") return inside;
       const standing = await routes.list();
       return [
-        ...standing.map((route): Seen => ({ ...route, evidence: "route" })),
-        ...(await neighbours(netlink, bridge, IN_USE)),
+        ...standing.map((route): Sighting => ({ ...route, evidence: "route" })),
+        ...(await neighbours(netlink, bridge, IN_USE)).map(({ ip, mac }): Sighting => ({
+          ip,
+          mac,
+          evidence: "neighbour",
+        })),
         ...inside,
       ];
     },
@@ -70,33 +74,34 @@ async function answering(
   netlink: Netlink,
   bridge: string,
   about: ReadonlySet<Ip>,
-): Promise<readonly Seen[]> {
-  const found = await neighbours(netlink, bridge, ANSWERING);
+): Promise<readonly Sighting[]> {
+  const found = await neighbours(netlink, bridge, LEARNT);
   const link = interfaceIndex(bridge);
-  if (link === undefined) return found;
-  const answered = new Set(found.map(({ ip }) => ip));
-  const silent = [...about].filter((ip) => !answered.has(ip) && isOrdinary(ip));
+  if (link === undefined) return [];
+  const known = new Set(found.map(({ ip }) => ip));
+  const asked = [...about].filter(isOrdinary).slice(0, ASK_LIMIT);
   // Whether the asking itself succeeds is not evidence: the answer, if any, is seen by the next scan.
-  await netlink.request(silent.slice(0, ASK_LIMIT).map((ip) => askNeighbour(ip, link)));
-  return found;
+  await netlink.request(asked.map((ip) => askNeighbour(ip, link, known.has(ip))));
+  return found.map(({ ip, mac, age }) => ({
+    ip,
+    mac,
+    evidence: "neighbour",
+    ...(age === undefined ? {} : { age }),
+  }));
 }
 
 async function neighbours(
   netlink: Netlink,
   bridge: string,
   states: number,
-): Promise<readonly Seen[]> {
+): Promise<readonly (NeighbourEntry & { readonly mac: Mac })[]> {
   const link = interfaceIndex(bridge);
   if (link === undefined) return [];
-  const entries = await netlink.dump(
-    messageType.getNeighbour,
-    everyNeighbour(),
-    (message): NeighbourEntry | undefined => {
-      const entry = readNeighbour(message);
-      return entry?.link === link && (entry.state & states) !== 0 ? entry : undefined;
-    },
-  );
-  return entries.flatMap(({ ip, mac }) =>
-    mac === undefined || !isOrdinary(ip) ? [] : [{ ip, mac, evidence: "neighbour" }],
-  );
+  return netlink.dump(messageType.getNeighbour, everyNeighbour(), (message) => {
+    const entry = readNeighbour(message);
+    if (entry?.link !== link || (entry.state & states) === 0 || !isOrdinary(entry.ip))
+      return undefined;
+    const { mac } = entry;
+    return mac === undefined ? undefined : { ...entry, mac };
+  });
 }

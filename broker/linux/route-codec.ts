@@ -39,6 +39,9 @@ const ROUTE_TABLE = 15;
 const NEIGHBOUR_BYTES = 12;
 const NEIGHBOUR_ADDRESS = 1;
 const NEIGHBOUR_MAC = 2;
+/** NDA_CACHEINFO: begins with the time since the last confirmation, in clock ticks of which a second has 100 (USER_HZ). */
+const NEIGHBOUR_TIMES = 3;
+const TICK_MS = 10;
 const NEIGHBOUR_USE = 0x01;
 
 /** States of a neighbour entry (include/uapi/linux/neighbour.h). */
@@ -62,6 +65,8 @@ export interface NeighbourEntry {
   readonly link: number;
   readonly state: number;
   readonly mac?: Mac;
+  /** Milliseconds since the neighbour was last known to be there. */
+  readonly age?: number;
 }
 
 export const addRoute = (ip: Ip, link: number): NetlinkRequest => ({
@@ -92,13 +97,16 @@ export const deleteNeighbour = (ip: Ip, link: number): NetlinkRequest => ({
   what: `delete the neighbour ${ip}`,
 });
 
-/** Makes the kernel ask the neighbour whether it is there (NTF_USE), as a packet to it would; a permanent entry stays as it is. */
-export function askNeighbour(ip: Ip, link: number): NetlinkRequest {
+/**
+ * Makes the kernel ask the neighbour whether it is there: one that is known with a unicast probe (NUD_PROBE), any other as a
+ * packet to it would (NTF_USE).
+ */
+export function askNeighbour(ip: Ip, link: number, known: boolean): NetlinkRequest {
   const body = neighbourBody(ip, link);
-  body.writeUInt16LE(0, 8);
-  body.writeUInt8(NEIGHBOUR_USE, 10);
-  const what = `ask for the neighbour ${ip}`;
-  return { type: messageType.newNeighbour, flags: flag.create, body, what };
+  body.writeUInt16LE(known ? neighbourState.probe : 0, 8);
+  body.writeUInt8(known ? 0 : NEIGHBOUR_USE, 10);
+  const flags = known ? flag.replace : flag.create;
+  return { type: messageType.newNeighbour, flags, body, what: `ask for the neighbour ${ip}` };
 }
 
 /** Body of a request for a whole table, of one family or of all (0). */
@@ -138,11 +146,13 @@ export function readNeighbour(message: Message): NeighbourEntry | undefined {
   const ip = readIp(attributes.get(NEIGHBOUR_ADDRESS));
   if (ip === undefined) return undefined;
   const mac = attributes.get(NEIGHBOUR_MAC);
+  const ticks = attributes.get(NEIGHBOUR_TIMES)?.readUInt32LE(0);
   return {
     ip,
     link: body.readInt32LE(4),
     state: body.readUInt16LE(8),
     ...(mac?.length === 6 ? { mac: macFromBytes(mac) } : {}),
+    ...(ticks === undefined ? {} : { age: ticks * TICK_MS }),
   };
 }
 

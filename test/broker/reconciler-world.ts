@@ -2,11 +2,10 @@
 
 import { decideConfirm } from "#core/detach.ts";
 import type { BusinessEvent } from "#core/events.ts";
-import type { Sighting } from "#core/intake.ts";
+import type { NamespaceState, Sighting } from "#core/ports.ts";
 import { Ledger } from "#core/ledger.ts";
 import { type Attachment, type ContainerOwner, ownerKey } from "#core/lease.ts";
 import { GONE_GRACE, PROVISIONAL_GRACE, SECOND_LOOK } from "#core/limits.ts";
-import type { NamespaceState } from "#core/ports.ts";
 import { Leasing } from "#broker/leasing.ts";
 import { createReconciler } from "#broker/reconciler.ts";
 import { BOOT, START, commit } from "#test/core/lease-fixtures.ts";

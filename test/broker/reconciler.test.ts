@@ -118,6 +118,24 @@ test.each([
   expect(state.holds(container("a"))).toBe(true);
 });
 
+test("a neighbour counts as life only if it answered after it was asked", async () => {
+  for (const [age, kept] of [
+    [GONE_GRACE - 1, true],
+    [GONE_GRACE, false],
+    [GONE_GRACE + 60_000, false],
+  ] as const) {
+    const state = world();
+    add(state.ledger, container("a"));
+    confirm(state.ledger, container("a"));
+    state.seen = [{ ip: ip("10.9.0.2"), evidence: "neighbour", age: 10 }];
+    await state.pass();
+    expect([...state.asked]).toEqual(["10.9.0.2"]);
+    state.seen = [{ ip: ip("10.9.0.2"), evidence: "neighbour", age }];
+    await state.pass(GONE_GRACE);
+    expect(state.holds(container("a"))).toBe(kept);
+  }
+});
+
 test("our own route is no evidence, and who does not answer is asked", async () => {
   const state = world();
   add(state.ledger, container("a"));
