@@ -33,7 +33,6 @@ const actions: ReadonlyMap<string, Action> = new Map<string, Action>(
 );
 
 export const actionNamed = (name: string): Action | undefined => actions.get(name);
-export const actionNames = (): readonly string[] => [...actions.keys()];
 
 export function parametersOf(
   action: Action,

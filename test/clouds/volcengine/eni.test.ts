@@ -141,7 +141,7 @@ describe("an interface that was just made", () => {
 
 describe("attaching and detaching", () => {
   it("shows the old status first, and tells of the link only when it is there", async () => {
-    await using cloud = await openFake({ settings: LATE });
+    await using cloud = await openFake({ settings: { ...LATE, transition: { polls: 3 } } });
     const changes: unknown[] = [];
     cloud.fake.onChange(({ kind, eni, instance }) => changes.push([kind, eni, instance]));
     const eni = await cloud.makeEni(HOST_SUBNET);
@@ -150,20 +150,39 @@ describe("attaching and detaching", () => {
       code: "InvalidEni.InvalidStatus",
     });
     expect(changes).toEqual([]);
+    expect(await cloud.ask("DetachNetworkInterface", on(eni))).toMatchObject({
+      status: 400,
+      code: "InvalidEni.InvalidStatus",
+    });
     expect(await looks(cloud, eni, 3)).toEqual(["Available", "InUse", "InUse"]);
     expect(changes).toEqual([["attach", eni, NODES[0]]]);
     expect(await cloud.ask("DeleteNetworkInterface", named(eni))).toMatchObject({
       code: "InvalidEni.InvalidStatus",
     });
     await cloud.ask("DetachNetworkInterface", on(eni));
-    expect(await looks(cloud, eni, 4)).toEqual(["InUse", "Detaching", "Available", "Available"]);
+    expect(await looks(cloud, eni, 4)).toEqual(["InUse", "Detaching", "Detaching", "Available"]);
     expect(changes.at(-1)).toEqual(["detach", eni, NODES[0]]);
     expect(await cloud.ask("DetachNetworkInterface", on(eni))).toMatchObject({
       status: 400,
       code: "InvalidEni.InstanceMismatch",
     });
     await cloud.ask("DeleteNetworkInterface", named(eni));
-    expect((await looks(cloud, eni, 4)).at(-1)).toBe("InvalidEniId.NotFound");
+    expect((await looks(cloud, eni, 5)).at(-1)).toBe("InvalidEniId.NotFound");
+  });
+
+  it("is refused for an instance of another VPC", async () => {
+    const scenario = standardScenario({ settings: AT_ONCE });
+    const [region] = scenario.regions;
+    if (region === undefined) throw new Error("the scenario has no region");
+    const vpcs = [...(region.vpcs ?? []), { id: "vpc-other", cidr: "10.0.0.0/16" }];
+    const instances = (region.instances ?? []).map((one) => ({ ...one, vpcId: "vpc-other" }));
+    await using cloud = await openScenario({
+      ...scenario,
+      regions: [{ ...region, vpcs, instances }],
+    });
+    const eni = await cloud.makeEni(HOST_SUBNET);
+    const reply = await cloud.ask("AttachNetworkInterface", on(eni));
+    expect(reply).toMatchObject({ status: 400, code: "InvalidEni.VpcMismatch" });
   });
 
   it("is refused for an unknown instance, one of another zone, and one that is neither running nor stopped", async () => {

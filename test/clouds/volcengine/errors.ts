@@ -55,7 +55,6 @@ const known = {
   "QuotaExceeded.EniSecurityGroup": { status: 400, codeN: 0 },
   "QuotaExceeded.SecurityGroupIp": { status: 400, codeN: 0 },
   "QuotaExceeded.Subnet": { status: 400, codeN: 0 },
-  "InvalidResource.NotFound": { status: 404, codeN: 0 },
 } as const;
 export type VolcengineErrorCode = keyof typeof known;
 

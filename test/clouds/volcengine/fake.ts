@@ -52,7 +52,7 @@ export class FakeVolcengine implements Controlled {
       serve: (exchange, call) => this.#serve(exchange, call),
       failure: (call) =>
         this.#refusal(call, "InternalError", "The request has failed due to an unknown error."),
-      throttled: (call) => this.#refusal(call, "FlowLimitExceeded", FLOW_LIMIT),
+      throttled: (call) => this.#refusal(call, this.settings.throttle, FLOW_LIMIT),
       denied: (call) => this.#denial(call),
     };
     this.#handler = faultyHandler(cloud, this.faults, this.log, () => this.now());
@@ -205,7 +205,7 @@ export class FakeVolcengine implements Controlled {
         true,
       );
     if (!this.#bucket(credential.account, action.mutating).take(this.now()))
-      throw new VolcengineError("FlowLimitExceeded", FLOW_LIMIT);
+      throw new VolcengineError(this.settings.throttle, FLOW_LIMIT);
     const permission = `${service}:${name}`;
     if (credential.deny.includes(permission) || credential.allow?.includes(permission) === false)
       throw new VolcengineError(this.settings.denial, denialOf(permission));

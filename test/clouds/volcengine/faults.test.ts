@@ -23,6 +23,8 @@ describe("throttling", () => {
     expect(await passed("DescribeVpcs", 10)).toBe(4);
     expect(await passed("DeleteSubnet", 10)).toBe(2);
     expect(await cloud.ask("DescribeVpcs")).toMatchObject({ status: 429, codeN: 100018 });
+    cloud.fake.change({ kind: "settings", settings: { throttle: "AccountFlowLimitExceeded" } });
+    expect(await cloud.ask("DescribeVpcs")).toMatchObject({ status: 429, codeN: 100027 });
   });
 
   it("is one limit for all keys of an account", async () => {

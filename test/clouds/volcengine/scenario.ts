@@ -27,6 +27,8 @@ const settings = z.strictObject({
   assignAnswersAll: z.boolean().default(true),
   /** A list without entries is null. */
   emptyListIsNull: z.boolean().default(true),
+  /** How too many calls are answered. */
+  throttle: z.enum(["FlowLimitExceeded", "AccountFlowLimitExceeded"]).default("FlowLimitExceeded"),
   /** How a missing permission is answered. */
   denial: z.enum(["AccessDenied", "LackPolicy"]).default("AccessDenied"),
   /** Interfaces of one account in a region; primary ones do not count. */

@@ -58,6 +58,8 @@ export interface StandardOptions {
   readonly maxEnis?: number;
   /** Addresses of one interface, its primary included; 21 when absent. */
   readonly maxIpsPerEni?: number;
+  /** Addresses that the security group may hold; 2,000 when absent. */
+  readonly ipQuota?: number;
   /** More or other nodes: their instance ids. */
   readonly nodes?: readonly string[];
   readonly settings?: ScenarioInput["settings"];
@@ -79,7 +81,12 @@ export function standardScenario(options: StandardOptions = {}): ScenarioInput {
           { id: HOST_SUBNET, name: "hosts", vpcId: VPC, zoneId: ZONE, cidr: "172.20.0.0/20" },
         ],
         securityGroups: [
-          { id: GROUP, vpcId: VPC, permissions: rules(options.ingressOpen ?? true) },
+          {
+            id: GROUP,
+            vpcId: VPC,
+            ipQuota: options.ipQuota ?? 2000,
+            permissions: rules(options.ingressOpen ?? true),
+          },
         ],
         instanceTypes: [
           {

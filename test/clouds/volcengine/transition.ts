@@ -50,7 +50,7 @@ function advance(
   if (view.status === "Attaching") emit(changeOf(region, "attach", eni, view.instanceId));
 }
 
-export const changeOf = (
+const changeOf = (
   region: Region,
   kind: VolcengineChange["kind"],
   { view }: Eni,
