@@ -80,8 +80,17 @@ const hexadecimal: readonly string[] = Array.from({ length: 256 }, (_, octet) =>
   octet.toString(16).padStart(2, "0"),
 );
 
+/** Digit by digit: every reply and every neighbour entry has a MAC. */
 export function macToBytes(mac: Mac): Uint8Array {
-  return Uint8Array.from(mac.split(":"), (octet) => Number.parseInt(octet, 16));
+  const bytes = new Uint8Array(6);
+  for (let index = 0; index < 6; index++)
+    bytes[index] = digitOf(mac, index * 3) * 16 + digitOf(mac, index * 3 + 1);
+  return bytes;
+}
+
+function digitOf(mac: Mac, at: number): number {
+  const code = mac.charCodeAt(at);
+  return code < 58 ? code - 48 : code - 87;
 }
 
 /** Digit by digit: tens of thousands of addresses are read at start. */

@@ -69,31 +69,40 @@ export interface NeighbourEntry {
   readonly age?: number;
 }
 
-export const addRoute = (ip: Ip, link: number): NetlinkRequest => ({
+export const addRoute = (ip: Ip, link: number, body = routeBody(ip, link)): NetlinkRequest => ({
   type: messageType.newRoute,
   flags: flag.create | flag.replace,
-  body: routeBody(ip, link),
+  body,
   what: `add the route to ${ip}`,
 });
 
-export const deleteRoute = (ip: Ip, link: number): NetlinkRequest => ({
+export const deleteRoute = (ip: Ip, link: number, body = routeBody(ip, link)): NetlinkRequest => ({
   type: messageType.deleteRoute,
   flags: 0,
-  body: routeBody(ip, link),
+  body,
   what: `delete the route to ${ip}`,
 });
 
-export const addNeighbour = (ip: Ip, mac: Mac, link: number): NetlinkRequest => ({
+export const addNeighbour = (
+  ip: Ip,
+  mac: Mac,
+  link: number,
+  body = neighbourBody(ip, link, mac),
+): NetlinkRequest => ({
   type: messageType.newNeighbour,
   flags: flag.create | flag.replace,
-  body: Buffer.concat([neighbourBody(ip, link), attribute(NEIGHBOUR_MAC, macToBytes(mac))]),
+  body,
   what: `add the neighbour ${ip} at ${mac}`,
 });
 
-export const deleteNeighbour = (ip: Ip, link: number): NetlinkRequest => ({
+export const deleteNeighbour = (
+  ip: Ip,
+  link: number,
+  body = neighbourBody(ip, link),
+): NetlinkRequest => ({
   type: messageType.deleteNeighbour,
   flags: 0,
-  body: neighbourBody(ip, link),
+  body,
   what: `delete the neighbour ${ip}`,
 });
 
@@ -175,7 +184,7 @@ export function readIp(bytes: Buffer | undefined): Ip | undefined {
 
 export const addressFamily = (ip: Ip): number => (ipFamily(ip) === 4 ? AF_INET : AF_INET6);
 
-function routeBody(ip: Ip, link: number): Buffer {
+export function routeBody(ip: Ip, link: number): Buffer {
   const four = ipFamily(ip) === 4;
   const header = Buffer.alloc(ROUTE_BYTES);
   header.writeUInt8(addressFamily(ip), 0);
@@ -191,10 +200,13 @@ function routeBody(ip: Ip, link: number): Buffer {
   ]);
 }
 
-function neighbourBody(ip: Ip, link: number): Buffer {
+export function neighbourBody(ip: Ip, link: number, mac?: Mac): Buffer {
   const header = Buffer.alloc(NEIGHBOUR_BYTES);
   header.writeUInt8(addressFamily(ip), 0);
   header.writeInt32LE(link, 4);
   header.writeUInt16LE(neighbourState.permanent, 8);
-  return Buffer.concat([header, attribute(NEIGHBOUR_ADDRESS, ipBytes(ip))]);
+  const address = attribute(NEIGHBOUR_ADDRESS, ipBytes(ip));
+  return mac === undefined
+    ? Buffer.concat([header, address])
+    : Buffer.concat([header, address, attribute(NEIGHBOUR_MAC, macToBytes(mac))]);
 }

@@ -1,5 +1,6 @@
 // The kernel's main routing table behind the core's RouteTable port.
 
+import { ipFamily } from "#core/address.ts";
 import type { RouteChange } from "#core/effects.ts";
 import { BrokerError } from "#core/errors.ts";
 import type { HostRoute, RouteTable } from "#core/ports.ts";
@@ -20,6 +21,7 @@ import {
   readRoute,
   routeTowards,
 } from "./route-codec.ts";
+import { RouteTemplates } from "./route-template.ts";
 
 export interface RouteTableOptions {
   readonly netlink: Netlink;
@@ -33,6 +35,7 @@ export interface RouteTableOptions {
  * succeeds.
  */
 export function openRouteTable({ netlink, bridge }: RouteTableOptions): RouteTable {
+  let templates: RouteTemplates | undefined;
   return {
     async list() {
       const link = interfaceIndex(bridge);
@@ -57,7 +60,10 @@ export function openRouteTable({ netlink, bridge }: RouteTableOptions): RouteTab
     async apply(changes) {
       const link = interfaceIndex(bridge);
       if (link === undefined) return changes.map((change) => withoutBridge(change, bridge));
-      const answers = await netlink.request(changes.flatMap((change) => requestsFor(change, link)));
+      if (templates?.link !== link) templates = new RouteTemplates(link);
+      const requests: NetlinkRequest[] = [];
+      for (const change of changes) addRequests(requests, change, templates);
+      const answers = await netlink.request(requests);
       return changes.map((change, index) => {
         const route = outcome(change, answers[index * 2], false);
         return route ?? outcome(change, answers[index * 2 + 1], true);
@@ -84,12 +90,24 @@ async function listHostRoutes(netlink: Netlink, link: number): Promise<readonly 
   });
 }
 
-function requestsFor(change: RouteChange, link: number): readonly [NetlinkRequest, NetlinkRequest] {
+/** Two requests a change: tens of thousands of them are made at a start. */
+function addRequests(
+  requests: NetlinkRequest[],
+  change: RouteChange,
+  templates: RouteTemplates,
+): void {
   const { ip } = change;
-  if (change.op === "delete") return [deleteRoute(ip, link), deleteNeighbour(ip, link)];
-  const neighbour =
-    change.mac === undefined ? deleteNeighbour(ip, link) : addNeighbour(ip, change.mac, link);
-  return [addRoute(ip, link), neighbour];
+  const { link } = templates;
+  const four = ipFamily(ip) === 4;
+  const route = four ? templates.route(ip) : undefined;
+  const mac = change.op === "add" ? change.mac : undefined;
+  const neighbour = four ? templates.neighbour(ip, mac) : undefined;
+  requests.push(
+    change.op === "add" ? addRoute(ip, link, route) : deleteRoute(ip, link, route),
+    mac === undefined
+      ? deleteNeighbour(ip, link, neighbour)
+      : addNeighbour(ip, mac, link, neighbour),
+  );
 }
 
 /** What is gone already is no error when it was to be deleted, nor is a neighbour that never was. */

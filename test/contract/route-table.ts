@@ -60,6 +60,21 @@ export function routeTableContract(name: string, open: () => Promise<Subject>): 
       expect(await subject.table.list()).toEqual([]);
     });
 
+    it("takes calls that do not wait for one another in their order", async () => {
+      await using subject = await open();
+      const { table } = subject;
+      const addresses = Array.from({ length: 200 }, (_, index) =>
+        ipv4FromUint(ipv4ToUint(five) + index),
+      );
+      const all = (op: "add" | "delete") =>
+        table.apply(addresses.map((address) => ({ op, ip: address })));
+      const calls = [all("add"), all("delete"), table.apply([{ op: "add", ip: five }])];
+      expect((await Promise.all(calls)).flat().filter((answer) => answer !== undefined)).toEqual(
+        [],
+      );
+      expect(await table.list()).toEqual([{ ip: five }]);
+    });
+
     it("replaces the neighbour, and takes it away when the new holder's MAC is unknown", async () => {
       await using subject = await open();
       const { table } = subject;

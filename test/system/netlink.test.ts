@@ -2,7 +2,8 @@
 
 import { expect, it } from "vitest";
 import { ip, ipv4FromUint, ipv4ToUint } from "#core/address.ts";
-import { REQUEST_QUEUE_LIMIT, openNetlink } from "#broker/linux/netlink.ts";
+import { openNetlink } from "#broker/linux/netlink.ts";
+import { REQUEST_QUEUE_LIMIT } from "#broker/linux/netlink-changes.ts";
 import { addRoute } from "#broker/linux/route-codec.ts";
 import { openRouteTable } from "#broker/linux/route-table.ts";
 import { type Subject, routeTableContract } from "#test/contract/route-table.ts";
