@@ -4,10 +4,13 @@ import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { build, type BuildOptions, type Metafile } from "esbuild";
+import { outputsOf } from "#packaging/metafile.ts";
 
 const ROOT = import.meta.dirname;
 const DIST = path.join(ROOT, "dist");
 const PARTS = path.join(DIST, "parts");
+/** Folder beside the command's bundle for the parts that are loaded when they are used. */
+const MODULES = "modules";
 /** Outlives `dist/`: compiling QuickJS takes half a minute, and only changes with its sources or flags. */
 const CACHE = path.join(ROOT, "node_modules", ".cache", "cocoon-net");
 const QUICKJS = path.join(ROOT, "node_modules", "qjsc", "deps", "quickjs_2021_03_27");
@@ -162,7 +165,12 @@ async function buildCommand(): Promise<void> {
     return;
   }
   const file = path.join(DIST, "cocoon-net.mjs");
+  const before = modulesOf(`${file}.meta.json`);
   await bundle("cli/main.ts", file, {
+    // Each import() becomes a file of its own: no command reads, let alone runs, a cloud's libraries that it does not use.
+    splitting: true,
+    chunkNames: `${MODULES}/[name]-[hash]`,
+    outExtension: { ".js": ".mjs" },
     platform: "node",
     target: "node24",
     format: "esm",
@@ -174,9 +182,26 @@ async function buildCommand(): Promise<void> {
     },
   });
   report(file);
+  removeOldModules([...before, ...modulesOf(`${file}.meta.json`)]);
   installByRename(path.join(DIST, "cocoon-net"), (unfinished) =>
     fs.writeFileSync(unfinished, LAUNCHER, { mode: 0o755 }),
   );
+}
+
+/** Files below dist/modules that a build of the command has made, by its metafile; none before the first build. */
+function modulesOf(metafile: string): readonly string[] {
+  if (!fs.existsSync(metafile)) return [];
+  return outputsOf(fs.readFileSync(metafile, "utf8")).filter((name) =>
+    name.includes(`/${MODULES}/`),
+  );
+}
+
+/** The last build's modules stay for one more: a command that runs now may still ask for one. */
+function removeOldModules(kept: readonly string[]): void {
+  const names = new Set(kept.map((name) => path.basename(name)));
+  const folder = path.join(DIST, MODULES);
+  for (const name of fs.readdirSync(folder))
+    if (!names.has(name)) fs.rmSync(path.join(folder, name));
 }
 
 function pluginOptions(platform: "node" | "neutral"): BuildOptions {
@@ -187,8 +212,9 @@ async function bundle(entry: string, outfile: string, options: BuildOptions): Pr
   const result = await build({
     ...options,
     absWorkingDir: ROOT,
-    entryPoints: [entry],
-    outfile,
+    ...(options.splitting === true
+      ? { entryPoints: { [path.parse(outfile).name]: entry }, outdir: path.dirname(outfile) }
+      : { entryPoints: [entry], outfile }),
     bundle: true,
     metafile: true,
     legalComments: "none",

@@ -2,6 +2,7 @@
 
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { inputsOf } from "./metafile.ts";
 import { shippedModules } from "./modules.ts";
 
 /** A part of the package: where its licence is, and what it is called. */
@@ -89,12 +90,4 @@ function licenceName(license: unknown): string {
     return String(license.type);
   }
   return "see its text";
-}
-
-function inputsOf(metafile: string): string[] {
-  const parsed: unknown = JSON.parse(metafile);
-  if (typeof parsed !== "object" || parsed === null || !("inputs" in parsed)) {
-    throw new Error("not a metafile of esbuild");
-  }
-  return Object.keys(parsed.inputs ?? {});
 }

@@ -10,8 +10,9 @@ import {
   readFileSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { bundledPackages, copyrightText } from "./copyright.ts";
+import { outputsOf } from "./metafile.ts";
 import { shippedModuleFiles } from "./modules.ts";
 import { isElf, tooNew, versionNeeds } from "./symbol-versions.ts";
 
@@ -26,15 +27,23 @@ function sources(): Map<string, string> {
     ["bin/node", NODE],
     ["cocoon-net.service", join(ROOT, "packaging/cocoon-net.service")],
     ["install.md", join(ROOT, "docs/install.md")],
-    ...["cocoon-net", "cocoon-net.mjs", "cocoon-net.mjs.map", "cocoon-ipam"].map(
-      (name): [string, string] => [name, join(ROOT, "dist", name)],
-    ),
+    ...["cocoon-net", ...commandFiles(), "cocoon-ipam"].map((name): [string, string] => [
+      name,
+      join(ROOT, "dist", name),
+    ]),
     ...shippedModuleFiles(nodeModules).map((file): [string, string] => [
       join("node_modules", file),
       join(nodeModules, file),
     ]),
   ];
   return new Map(entries);
+}
+
+/** The command's bundle, the modules that it loads when they are used, and their source maps, below dist. */
+function commandFiles(): readonly string[] {
+  const metafile = join(ROOT, "dist/cocoon-net.mjs.meta.json");
+  if (!existsSync(metafile)) throw new Error(`${metafile} is missing; run make build`);
+  return outputsOf(readFileSync(metafile, "utf8")).map((name) => relative("dist", name));
 }
 
 /**

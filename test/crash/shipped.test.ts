@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, it } from "vitest";
 import { z } from "zod";
+import { outputsOf } from "#packaging/metafile.ts";
 import { CONTROL_VARIABLE } from "./control.ts";
 import { buildDaemon } from "./build-daemon.ts";
 
@@ -24,7 +25,11 @@ it.each(BUNDLES)("%s is made of nothing from test/ or bench/", (name) => {
 });
 
 it("no word of the injection is shipped, and each is in the daemon under test", async () => {
-  const shipped = readFileSync(resolve(DIST, "cocoon-net.mjs"), "utf8");
+  const files = outputsOf(readFileSync(resolve(DIST, "cocoon-net.mjs.meta.json"), "utf8"));
+  const shipped = files
+    .filter((name) => name.endsWith(".mjs"))
+    .map((name) => readFileSync(resolve(DIST, "..", name), "utf8"))
+    .join("\n");
   const underTest = readFileSync(await buildDaemon(), "utf8");
   expect(WORDS.filter((word) => shipped.includes(word))).toEqual([]);
   expect(WORDS.filter((word) => !underTest.includes(word))).toEqual([]);
