@@ -3,6 +3,7 @@
 import { BrokerError } from "#core/errors.ts";
 import { type Message, flag, messageType, writeMessage } from "./netlink-codec.ts";
 import { NetlinkError } from "./netlink-error.ts";
+import type { NetlinkRequest } from "./netlink.ts";
 import { listen, openSocket, sendDatagram } from "./netlink-socket.ts";
 
 /** Requests in flight, of which each may be refused. An answer takes at most about 1.3 kB of a buffer of at least 208 kB. */
@@ -13,15 +14,6 @@ const REQUEST_TIMEOUT_MS = 5_000;
 const ANSWER_GRACE_MS = 250;
 /** The sequence number after which they begin anew. */
 export const LAST_SEQUENCE = 0xffff_fffe;
-
-export interface NetlinkRequest {
-  readonly type: number;
-  /** Besides request and acknowledge, for example create and replace. */
-  readonly flags: number;
-  readonly body: Buffer;
-  /** For messages: `add the route to 10.0.0.5`. */
-  readonly what: string;
-}
 
 /** Requests of one call, sent in order from `sent` on. */
 interface Batch {

@@ -1,13 +1,7 @@
 // The one owner of npm `netlink` sockets: a bounded window of requests, dumps repeated when interrupted, no way to abort.
 
 import { BrokerError } from "#core/errors.ts";
-import {
-  LAST_SEQUENCE,
-  NetlinkChanges,
-  type NetlinkRequest,
-  closed,
-  overloaded,
-} from "./netlink-changes.ts";
+import { LAST_SEQUENCE, NetlinkChanges, closed, overloaded } from "./netlink-changes.ts";
 import { type Message, flag, messageType, writeMessage } from "./netlink-codec.ts";
 import { NetlinkError } from "./netlink-error.ts";
 import { listen, openSocket, sendDatagram } from "./netlink-socket.ts";
@@ -16,6 +10,15 @@ export const DUMP_QUEUE_LIMIT = 64;
 /** How often a dump that a change interrupted (NLM_F_DUMP_INTR) is made again. */
 export const DUMP_RETRY_LIMIT = 16;
 const DUMP_TIMEOUT_MS = 30_000;
+
+export interface NetlinkRequest {
+  readonly type: number;
+  /** Besides request and acknowledge, for example create and replace. */
+  readonly flags: number;
+  readonly body: Buffer;
+  /** For messages: `add the route to 10.0.0.5`. */
+  readonly what: string;
+}
 
 export interface Netlink extends AsyncDisposable {
   /** Port of the socket that makes changes: notifications of our own changes carry it. */
@@ -34,8 +37,6 @@ export interface Netlink extends AsyncDisposable {
   ): Promise<readonly Entry[]>;
 }
 
-/** The requests of {@link Netlink.request}. */
-export type { NetlinkRequest } from "./netlink-changes.ts";
 export type Extent = "table" | "entry";
 
 export function openNetlink(): Netlink {
