@@ -8,6 +8,8 @@ export interface Timing {
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
   /** From 0 to less than 1. */
   random(): number;
+  /** Calls back once a deadline has passed; returns what prevents that. Absent: by the process's timers. */
+  alarm?(milliseconds: number, callback: () => void): () => void;
 }
 
 /** Bounds of one kind of call. */
@@ -47,8 +49,11 @@ export async function retried<Result>(input: Retried<Result>): Promise<Result> {
     signal.throwIfAborted();
     const left = Math.max(1, end - timing.now());
     try {
-      return await withDeadline(Math.min(limits.callDeadline, left), signal, (limited) =>
-        input.call(attempt, limited),
+      return await withDeadline(
+        Math.min(limits.callDeadline, left),
+        signal,
+        (limited) => input.call(attempt, limited),
+        timing.alarm,
       );
     } catch (thrown) {
       signal.throwIfAborted();
@@ -78,25 +83,25 @@ export async function withDeadline<Result>(
   milliseconds: number,
   signal: AbortSignal,
   call: (signal: AbortSignal) => Promise<Result>,
+  alarm: NonNullable<Timing["alarm"]> = processAlarm,
 ): Promise<Result> {
   const controller = new AbortController();
-  const late = new DeadlineError(milliseconds);
   const stopped = Promise.withResolvers<never>();
   const stop = (reason: unknown) => {
     controller.abort(reason);
     stopped.reject(reason);
   };
   const onAbort = () => stop(signal.reason);
-  const timer = setTimeout(() => stop(late), milliseconds);
+  const calm = alarm(milliseconds, () => stop(new DeadlineError(milliseconds)));
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     if (signal.aborted) onAbort();
     return await Promise.race([call(controller.signal), stopped.promise]);
   } finally {
-    clearTimeout(timer);
+    calm();
     signal.removeEventListener("abort", onAbort);
     // A call that was answered never sees this; one that was not lets go of its socket.
-    controller.abort(late);
+    controller.abort();
   }
 }
 
@@ -110,6 +115,11 @@ function waitBefore(
   const grown = Math.min(limits.longestWait, limits.firstWait * 2 ** (attempt - 2));
   const chance = timing.random();
   return asked === undefined ? grown / 2 + (grown / 2) * chance : asked + grown * chance;
+}
+
+function processAlarm(milliseconds: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, milliseconds);
+  return () => clearTimeout(timer);
 }
 
 /** Clock, timer and dice of this process. */

@@ -11,6 +11,10 @@ const DEFAULT_HOST = "169.254.169.254";
 const PREFIX = "/computeMetadata/v1";
 const FLAVOR = "Metadata-Flavor";
 const MAX_BODY_BYTES = 64 * 1_024;
+const zoneForm = /^projects\/[0-9]+\/zones\/([a-z0-9-]+)$/;
+/** Of instances and projects; the latter may have a domain before them. */
+const nameForm = /^[a-z][-a-z0-9.:]{0,127}$/;
+const macForm = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 
 /** `init` without --platform asks every cloud: one that is not there must not hold it up. */
 const detection: RetryLimits = {
@@ -61,23 +65,24 @@ export class Metadata {
 
   /** Undefined where this is not Google's: nothing there, another cloud's, a captive portal. */
   async identity(signal: AbortSignal): Promise<NodeIdentity | undefined> {
-    const zone = await this.#get("/instance/zone", detection, signal).catch(
+    const place = await this.#get("/instance/zone", detection, signal, zoneForm).catch(
       absentUnlessStopped(signal),
     );
     // The project in it is a number, not the project's ID.
-    const name = /^projects\/[0-9]+\/zones\/([a-z0-9-]+)\s*$/.exec(zone ?? "")?.[1];
-    if (name === undefined) return undefined;
-    const [instance, host, project] = await Promise.all(
-      ["/instance/id", "/instance/name", "/project/project-id"].map((path) =>
-        this.#required(path, signal),
-      ),
-    );
-    return { instance: instance ?? "", name: host ?? "", zone: name, project: project ?? "" };
+    const zone = zoneForm.exec(place ?? "")?.[1];
+    if (zone === undefined) return undefined;
+    const [instance, name, project] = await Promise.all([
+      this.#required("/instance/id", signal, /^[0-9]+$/),
+      this.#required("/instance/name", signal, nameForm),
+      this.#required("/project/project-id", signal, nameForm),
+    ]);
+    return { instance, name, zone, project };
   }
 
   /** Lower case, with colons. */
   async mac(signal: AbortSignal): Promise<string> {
-    return (await this.#required("/instance/network-interfaces/0/mac", signal)).toLowerCase();
+    const path = "/instance/network-interfaces/0/mac";
+    return (await this.#required(path, signal, macForm)).toLowerCase();
   }
 
   /** OAuth scopes of the default service account; none when the machine has no account. */
@@ -96,8 +101,8 @@ export class Metadata {
     return { value: access_token, expires: this.#options.timing.now() + expires_in * 1_000 };
   }
 
-  async #required(path: string, signal: AbortSignal): Promise<string> {
-    const text = (await this.#get(path, reading, signal))?.trim();
+  async #required(path: string, signal: AbortSignal, form = /[^]/): Promise<string> {
+    const text = await this.#get(path, reading, signal, form);
     if (text !== undefined && text !== "") return text;
     if (path.includes("/service-accounts/"))
       throw new BrokerError("cloud-denied", "this machine has no service account", {
@@ -106,15 +111,20 @@ export class Metadata {
     throw unavailable(`the metadata server has no ${path}`);
   }
 
-  /** Undefined for what does not exist. */
-  async #get(path: string, limits: RetryLimits, signal: AbortSignal): Promise<string | undefined> {
+  /** Undefined for what does not exist. What has another form than expected is asked for again. */
+  async #get(
+    path: string,
+    limits: RetryLimits,
+    signal: AbortSignal,
+    form = /^/,
+  ): Promise<string | undefined> {
     const { timing, callDeadline } = this.#options;
     try {
       return await retried({
         limits: { ...limits, callDeadline: Math.min(limits.callDeadline, callDeadline) },
         timing,
         signal,
-        call: (_, limited) => this.#once(path, limited),
+        call: (_, limited) => this.#once(path, form, limited),
         classify: (thrown) => classify(thrown, timing),
       });
     } catch (thrown) {
@@ -125,7 +135,7 @@ export class Metadata {
     }
   }
 
-  async #once(path: string, signal: AbortSignal): Promise<string | undefined> {
+  async #once(path: string, form: RegExp, signal: AbortSignal): Promise<string | undefined> {
     const name = `metadata ${path.replace(/\?.*/, "")}`;
     const response = await fetch(this.#base + path, {
       headers: { [FLAVOR]: "Google" },
@@ -134,14 +144,17 @@ export class Metadata {
     }).catch((thrown: unknown) => {
       throw new CallFailure(name, 0, "network", networkWords(thrown), { cause: thrown });
     });
-    const text = await readBounded(response.body, MAX_BODY_BYTES).catch((thrown: unknown) => {
+    const body = await readBounded(response.body, MAX_BODY_BYTES).catch((thrown: unknown) => {
       throw new CallFailure(name, 0, "network", networkWords(thrown), { cause: thrown });
     });
+    const text = body.trim();
     if (response.status === 404) return undefined;
     if (response.status !== 200)
       throw new CallFailure(name, response.status, "", `HTTP ${response.status}`);
     if (response.headers.get(FLAVOR) !== "Google")
       throw new CallFailure(name, 0, "garbage", "the answer is not from Google's metadata server");
+    if (!form.test(text))
+      throw new CallFailure(name, 0, "garbage", "the answer has not the form that it should have");
     return text;
   }
 }

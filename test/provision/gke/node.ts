@@ -24,9 +24,9 @@ export const NODE = "gke-demo-pool-1";
 const never = new AbortController().signal;
 
 /** Bounds that let a fault through: every call is made once. */
-export const onceOnly: RetryLimits = { ...callLimits, calls: 1, callDeadline: 150 };
-/** As in production, but for calls that are never answered. */
-export const patient: RetryLimits = { ...callLimits, callDeadline: 150 };
+export const onceOnly: RetryLimits = { ...callLimits, calls: 1 };
+/** As in production. */
+export const patient: RetryLimits = callLimits;
 
 export const prefix = (text: string): Prefix => {
   const parsed = parsePrefix(text);
@@ -45,6 +45,9 @@ export function goalOf(subnet: string, change: Partial<Goal> = {}): Goal {
     ...change,
   };
 }
+
+const isHanging = ({ outcome }: { readonly outcome: string }) => outcome.startsWith("hang");
+const WATCH_MS = 5;
 
 /** A save that stops the process, as kill -9 does: before or after the file is on the disk. */
 export interface Kill {
@@ -84,7 +87,7 @@ export class TestNode implements Disposable {
     return readFileSync(join(this.root, path), "utf8");
   }
 
-  /** Time is the fake's, and only waiting moves it. */
+  /** Time is the fake's, and only waiting moves it; a deadline passes when the fake has decided not to answer. */
   get timing(): Timing {
     return {
       now: () => this.fake.state.clock.now(),
@@ -92,6 +95,14 @@ export class TestNode implements Disposable {
       sleep: async (milliseconds, signal) => {
         signal.throwIfAborted();
         this.fake.state.clock.move(milliseconds);
+      },
+      alarm: (_, callback) => {
+        const hanging = () => this.fake.log.calls.filter(isHanging).length;
+        const before = hanging();
+        const watch = setInterval(() => {
+          if (hanging() > before) callback();
+        }, WATCH_MS);
+        return () => clearInterval(watch);
       },
     };
   }
