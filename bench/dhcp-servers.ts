@@ -17,6 +17,8 @@ import { BRIDGE, GATEWAY, startNode } from "./node.ts";
 /** The guests' end of the veth pair whose other end is a port of the bridge. */
 export const GUEST_LINK = "eth0";
 const PORT_LINK = "guest0";
+/** All guests of a trial are behind one port, which ours gives few addresses unless told otherwise. */
+const MANY_GUESTS = { COCOON_NET_DHCP_LEASES_PER_PORT: "0" };
 const PREFIX_LENGTH = 15;
 const KEA = "kea-dhcp4";
 
@@ -49,7 +51,7 @@ async function startOurs(relay: boolean, dist?: string): Promise<DhcpServer> {
   await using undo = new AsyncDisposableStack();
   const node = undo.use(
     await startNode({
-      ...(relay ? { env: { COCOON_NET_DHCP_ALLOW_RELAY: "true" } } : {}),
+      env: { ...MANY_GUESTS, ...(relay ? { COCOON_NET_DHCP_ALLOW_RELAY: "true" } : {}) },
       ...(dist === undefined ? {} : { dist }),
     }),
   );

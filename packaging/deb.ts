@@ -44,8 +44,9 @@ function control(version: string, kib: number): string {
     "Installed-Size": String(kib),
     // Ubuntu 22.04 and Debian 12 have these; the files' symbol versions are checked against them when packaging.
     Depends: "libc6 (>= 2.35), libgcc-s1, libstdc++6 (>= 12)",
-    // `--skip-iptables` does without; a node whose conflists run containers has the bridge plugin from somewhere.
-    Recommends: "iptables, containernetworking-plugins",
+    // `--skip-iptables` does without, nft is for `--guest-mac-check`; a node whose conflists run containers has the bridge
+    // plugin from somewhere.
+    Recommends: "iptables, nftables, containernetworking-plugins",
     Description: "addresses for containers and virtual machines of one node",
   };
   const text = [
