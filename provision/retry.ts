@@ -9,7 +9,7 @@ export interface Timing {
   /** From 0 to less than 1. */
   random(): number;
   /** Calls back once a deadline has passed; returns what prevents that. Absent: by the process's timers. */
-  alarm?(milliseconds: number, callback: () => void): () => void;
+  readonly alarm?: (this: void, milliseconds: number, callback: () => void) => () => void;
 }
 
 /** Bounds of one kind of call. */

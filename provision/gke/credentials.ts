@@ -55,10 +55,16 @@ function credentialsFile(environment: Environment): string | undefined {
 /** The library keeps the token until shortly before it ends; a token is asked for with our deadlines, not with its own. */
 function ofMachine(metadata: Metadata, signal: AbortSignal): OAuth2Client {
   const client = new OAuth2Client();
-  client.refreshHandler = async () => {
+  let asked: Promise<{ access_token: string; expiry_date: number }> | undefined;
+  const ask = async () => {
     const { value, expires } = await metadata.token(changingScopes, signal);
     return { access_token: value, expiry_date: expires };
   };
+  // Calls that go out together share one token.
+  client.refreshHandler = () =>
+    (asked ??= ask().finally(() => {
+      asked = undefined;
+    }));
   return client;
 }
 

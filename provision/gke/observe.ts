@@ -2,7 +2,7 @@
 
 import { BrokerError } from "#core/errors.ts";
 import type { Scope } from "#provision/cloud.ts";
-import type { JournalEntry } from "#provision/journal.ts";
+import { type JournalEntry, type Provisioning, entryOf } from "#provision/journal.ts";
 import type { Timing } from "#provision/retry.ts";
 import type { ComputeApi, OperationScope } from "./api.ts";
 import type { Credentials } from "./credentials.ts";
@@ -18,7 +18,7 @@ import {
   subnetworkReference,
 } from "./resources.ts";
 import { type GkeSeen, instanceReference } from "./seen.ts";
-import { type RangeStep, isOfThisInstance, parseRangeStep } from "./steps.ts";
+import { type RangeStep, isOfThisInstance, parseRangeStep, rangeStepId } from "./steps.ts";
 
 /** The range that all nodes of a cluster share. */
 const DEFAULT_RANGE_NAME = "cocoon-pods";
@@ -101,6 +101,7 @@ async function settleAll(
   for (const entry of provisioning?.entries ?? []) {
     const step = parseRangeStep(entry.step);
     if (step === undefined || !isOpen(entry, step, side)) continue;
+    if (isUndone(provisioning, step)) continue;
     const scope = scopeOf(step, side.subnetworkReference, identity);
     const operation = entry.notes["operation"];
     await settle(
@@ -134,6 +135,11 @@ function isOpen(
       return kind satisfies never;
   }
 }
+
+/** What was added was taken away since: it needs no waiting for, and the cloud may have forgotten it. */
+const isUndone = (provisioning: Provisioning | undefined, step: RangeStep): boolean =>
+  step.kind === "add-alias" &&
+  entryOf(provisioning, rangeStepId({ ...step, kind: "remove-alias" }))?.state === "done";
 
 /** Changes of the subnetwork are operations of its region, in its project. */
 export function scopeOf(

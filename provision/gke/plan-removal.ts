@@ -103,7 +103,8 @@ function agentStep(
   provisioning: Provisioning | undefined,
 ): CloudStep {
   const set = entryOf(provisioning, GUEST_AGENT);
-  if (set?.notes["file"] === undefined || !isOfThisInstance(provisioning, identity))
+  const ours = provisioning?.state !== "adopted" && isOfThisInstance(provisioning, identity);
+  if (set?.notes["file"] === undefined || !ours)
     return keep(RESTORE_AGENT, AGENT_CONFIG, "was not changed by init");
   const cutOff = entryOf(provisioning, RESTORE_AGENT)?.state === "intended";
   if (!agent.routesOff && !cutOff)

@@ -62,25 +62,30 @@ export class Transport {
   async call(request: ApiRequest, signal: AbortSignal): Promise<unknown> {
     const { limits, timing } = this.#options;
     let renewed = false;
+    const { client } = await this.#options.credentials(signal);
+    const before = client.credentials.access_token;
     const classified = (thrown: unknown) => {
-      // A token that was revoked before its time is asked for anew, once.
+      // A token that was revoked before its time is asked for anew, once; another call may have done so.
       const refused = thrown instanceof CallFailure && thrown.status === 401;
       if (!refused || renewed) return classify(thrown, timing);
       renewed = true;
+      if (client.credentials.access_token === before) client.credentials = {};
       return { retry: true } as const;
     };
     return retried({
       limits,
       timing,
       signal,
-      call: (_, limited) => this.#once(request, renewed, limited),
+      call: (_, limited) => this.#once(client, request, limited),
       classify: classified,
     });
   }
 
-  async #once(request: ApiRequest, renew: boolean, signal: AbortSignal): Promise<unknown> {
-    const { client } = await this.#options.credentials(signal);
-    if (renew) client.credentials = {};
+  async #once(
+    client: Credentials["client"],
+    request: ApiRequest,
+    signal: AbortSignal,
+  ): Promise<unknown> {
     this.#options.count(request.name);
     const body = request.body === undefined ? {} : { body: JSON.stringify(request.body) };
     const response = await client
