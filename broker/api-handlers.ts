@@ -10,6 +10,7 @@ import type { StatusAnswer } from "#broker/api/contract.ts";
 import type { ApiHandlers } from "#broker/api/handlers.ts";
 import type { Cni } from "#broker/cni/verbs.ts";
 import type { Effects } from "./effects.ts";
+import type { Fsck } from "./fsck.ts";
 import type { Leasing } from "./leasing.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { addressView, leaseViews, poolView } from "./views.ts";
@@ -23,6 +24,7 @@ export interface ApiHandlersOptions {
   /** Why ADDs are not answered now; undefined while they are. */
   readonly notServing: () => string | undefined;
   readonly routeStands: (ip: Ip) => Promise<boolean>;
+  readonly fsck: Fsck;
   /** What status shows beside pools and serving: told by the composition. */
   readonly report: () => Omit<StatusAnswer, "serving" | "notServing" | "pool" | "pools">;
 }
@@ -69,6 +71,7 @@ export function createApiHandlers(options: ApiHandlersOptions): ApiHandlers {
       recent: telemetry.recent(),
       end: telemetry.subscribe(listener),
     }),
+    fsck: options.fsck,
     health: () => ({ ok: true }),
     ready: health,
     metrics: () => telemetry.metrics(),

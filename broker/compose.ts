@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Ip } from "#core/address.ts";
 import type { BrokerError } from "#core/errors.ts";
-import type { Clock, Evidence, LedgerStore, Mirror, RouteTable } from "#core/ports.ts";
+import type { Clock } from "#core/ports.ts";
 import { startMetricsListener } from "#broker/api/metrics-listener.ts";
 import { startApiServer } from "#broker/api/server.ts";
 import { createDhcpServer } from "#broker/dhcp/server.ts";
@@ -13,9 +13,10 @@ import { readBootId } from "#broker/linux/boot.ts";
 import { openDhcpSocket } from "#broker/linux/dhcp-socket.ts";
 import { openForwardingDatabase } from "#broker/linux/forwarding-database.ts";
 import { takeInstanceLock } from "#broker/linux/instance-lock.ts";
+import { openInspection } from "#broker/linux/inspection.ts";
 import { openEvidence } from "#broker/linux/evidence.ts";
 import { smallestMtu } from "#broker/linux/mtu.ts";
-import { type Netlink, openNetlink } from "#broker/linux/netlink.ts";
+import { openNetlink } from "#broker/linux/netlink.ts";
 import { nicsByMac } from "#broker/linux/nic-names.ts";
 import { openReplyTap } from "#broker/linux/reply-tap.ts";
 import { openRouteTable } from "#broker/linux/route-table.ts";
@@ -26,13 +27,15 @@ import { openUplinkRoutes } from "#broker/linux/uplink-routes.ts";
 import { openSpool } from "#broker/stores/spool.ts";
 import { readPoolFile } from "#provision/pool-file.ts";
 import { createApiHandlers } from "./api-handlers.ts";
-import { type Config, notifyEnvironment } from "./config.ts";
+import type { Config } from "./config.ts";
 import { createConflists } from "./conflists.ts";
 import { throughEffects } from "./dhcp-replies.ts";
 import type { Effects } from "./effects.ts";
 import { createDhcpKeeper } from "./dhcp-keeper.ts";
+import { createFsck } from "./fsck.ts";
 import { observe } from "./gauges.ts";
 import { createGuestGuards } from "./guest-guards.ts";
+import { poolFileChanges } from "./pool-file-changes.ts";
 import { processMemoryKeeper } from "./memory.ts";
 import { nodeNetworkOf } from "./node-network.ts";
 import { nodeReports } from "./node-reports.ts";
@@ -48,18 +51,18 @@ import {
   refuseUnbuilt,
   requirePoolFile,
 } from "./node-settings.ts";
-import { type Notifier, createNotifier } from "./notify.ts";
+import { openNotifier } from "./notify.ts";
 import { type Parts, createParts } from "./parts.ts";
+import { tellResync } from "./resync.ts";
 import { createReconciler } from "./reconciler.ts";
 import { rogueWatchOf } from "./rogue-watch.ts";
 import { createRouteKeeper } from "./route-keeper.ts";
 import { parseListen } from "./setting.ts";
 import { takeUp } from "./startup.ts";
-import type { SpoolFolder } from "./spooler.ts";
 import { Standing } from "./standing.ts";
 import { createSteadyClock } from "./steady-clock.ts";
 import { createSweeper } from "./sweeper.ts";
-import { type Telemetry, createTelemetry } from "./telemetry.ts";
+import { createTelemetry } from "./telemetry.ts";
 import { runTasks } from "./task.ts";
 import { readText } from "./text-file.ts";
 import { createUplinks, withNicNames } from "./uplinks.ts";
@@ -83,7 +86,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
   const clock = createSteadyClock(overrides.clock ?? systemClock);
   const since = clock.now();
   const telemetry = createTelemetry({ level: config.logLevel, now: () => clock.now() });
-  const notifier = opened.adopt(openNotifier(telemetry), (socket) => socket.close());
+  const notifier = opened.adopt(openNotifier(telemetry.log), (socket) => socket.close());
   const standing = new Standing();
   const bootId = readBootId();
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
@@ -147,11 +150,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     ledger: parts.ledger,
     routes: outside.routes,
     trouble: parts.trouble,
-    resynced: (outcome) => {
-      const { added, deleted, failed } = outcome;
-      const level = added + deleted + failed > 0 ? "info" : "debug";
-      telemetry.log[level](outcome, "host routes put right");
-    },
+    resynced: (outcome) => tellResync(outcome, telemetry.log),
   });
   const socket = opened.use(await openDhcp(config, poolFile.gateway, parts));
   const dhcp = createDhcpServer({
@@ -172,8 +171,16 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     wrote: (fileName) => telemetry.log.info({ fileName }, `wrote ${fileName}`),
     trouble: parts.trouble,
   });
+  const fsck = createFsck({
+    ...parts,
+    ...outside,
+    pool,
+    leaseFile: config.leaseFile,
+    poolFile: async () => poolFileChanges(poolFile, await readPoolFile(config.poolFile)),
+  });
   const handlers = createApiHandlers({
     ...parts,
+    fsck,
     pool,
     telemetry,
     routeStands: (ip) => outside.routes.stands(ip),
@@ -269,20 +276,7 @@ function openDhcp(config: Config, address: Ip, { trouble }: Parts): Promise<Dhcp
   });
 }
 
-interface Outside {
-  readonly store: LedgerStore;
-  readonly netlink: Netlink;
-  readonly routes: RouteTable;
-  readonly mirror: Mirror;
-  readonly spool: SpoolFolder;
-  readonly evidence: Evidence;
-}
-
-async function openOutside(
-  config: Config,
-  standing: Standing,
-  opened: AsyncDisposableStack,
-): Promise<Outside> {
+async function openOutside(config: Config, standing: Standing, opened: AsyncDisposableStack) {
   const { ledgerPath: path, durability, bridge, leaseFile } = config;
   const store = opened.use(await openLmdb({ path, durability }));
   const netlink = opened.use(openNetlink());
@@ -292,9 +286,7 @@ async function openOutside(
     trouble: (faults) => standing.warn("mirror", `${leaseFile}: ${faults.join("; ")}`),
   });
   const evidence = openEvidence({ netlink, routes, bridge });
-  return { store, netlink, routes, mirror, spool: openSpool(config.spoolPath), evidence };
-}
-
-function openNotifier({ log }: Telemetry): Notifier {
-  return createNotifier({ ...notifyEnvironment(), onError: (message) => log.warn(message) });
+  const inspection = openInspection(netlink, bridge);
+  const spool = openSpool(config.spoolPath);
+  return { store, netlink, routes, mirror, spool, evidence, inspection };
 }

@@ -25,6 +25,8 @@ export interface MirrorMemory {
 export interface Mirroring extends Task {
   /** Something changed; the file is rewritten soon. */
   touch(verbs: readonly Verb[]): void;
+  /** Somebody else changed the file: it is read before the next rewrite, which is due soon. */
+  renew(): void;
   /** Brings the file up to date now; also the last thing before the broker ends. */
   flush(): Promise<void>;
 }
@@ -100,11 +102,17 @@ export function createMirroring({
   const remember = (memory: MirrorMemory): Promise<void> =>
     leasing.submit("SWEEP", () => ({ ...unchanged(undefined), changes: [rememberMirror(memory)] }));
 
+  function touch(verbs: readonly Verb[]): void {
+    for (const verb of verbs) if (!dirty.includes(verb)) dirty.push(verb);
+    wake();
+  }
+
   return {
     name: "mirroring",
-    touch(verbs) {
-      for (const verb of verbs) if (!dirty.includes(verb)) dirty.push(verb);
-      wake();
+    touch,
+    renew() {
+      standing = undefined;
+      touch(["SWEEP"]);
     },
     flush,
     async run(signal) {

@@ -1,6 +1,8 @@
 // Tells systemd how the broker is (sd_notify(3)): ready, status, alive, stopping.
 
+import type { Logger } from "pino";
 import unixDgram from "unix-dgram";
+import { notifyEnvironment } from "./config.ts";
 
 export interface Notifier {
   ready(status: string): void;
@@ -64,3 +66,7 @@ function sender(path: string, onError: (message: string) => void): (message: str
 }
 
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").slice(0, 512);
+
+/** The one of this process, as systemd started it; nothing is told outside systemd. */
+export const openNotifier = (log: Pick<Logger, "warn">): Notifier =>
+  createNotifier({ ...notifyEnvironment(), onError: (message) => log.warn(message) });

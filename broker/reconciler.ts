@@ -72,11 +72,12 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const all = [...leasing.ledger.leases()].filter(isJudged);
     options.follow?.(foldersOf(all));
     const rivals = rivalsOf(all, bootId);
+    const judging = { ...options, bootId };
     const found = new Map<Ip, Suspect>();
     let next = now + PERIOD;
     for (let start = 0; start < all.length && signal?.aborted !== true; start += SLICE) {
       const slice = all.slice(start, start + SLICE);
-      for (const { lease, finding, answered } of await findingsOf(options, slice, rivals)) {
+      for (const { lease, finding, answered } of await findingsOf(judging, slice, rivals)) {
         const before = suspects.get(lease.ip);
         const at = before?.lease === lease ? before.at : now;
         // Somebody has answered for the address since it was asked for: whoever it is, it is in use.
@@ -152,12 +153,15 @@ export interface Against {
 
 /** Those of the leases that the evidence of now speaks against. Their addresses are asked for, so that a later look knows. */
 export async function findingsOf(
-  { leasing, evidence, trouble }: Pick<ReconcilerOptions, "leasing" | "evidence" | "trouble">,
+  {
+    bootId,
+    evidence,
+    trouble,
+  }: Pick<ReconcilerOptions, "evidence" | "trouble"> & { bootId: string },
   leases: readonly Lease[],
   rivals: Rivals,
 ): Promise<readonly Against[]> {
   if (leases.length === 0) return [];
-  const { bootId } = leasing.moment();
   const inNamespace = addressesSeenBy(await evidence.scan("namespace"), "namespace");
   const found: { readonly lease: Lease; readonly finding: Finding }[] = [];
   for (const lease of leases) {

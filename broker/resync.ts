@@ -1,5 +1,6 @@
 // Host routes put right: what the ledger says against what the kernel has, at start and after any loss.
 
+import type { Logger } from "pino";
 import type { Ip, Mac } from "#core/address.ts";
 import type { RouteChange } from "#core/effects.ts";
 import type { Ledger } from "#core/ledger.ts";
@@ -71,3 +72,8 @@ function routeOf(lease: Lease): RouteChange {
 /** An address that was only seen in use gets no permanent neighbour: it would be seen for ever as a sign of life. */
 const neighbourOf = ({ owner, mac }: Lease): Mac | undefined =>
   owner?.kind === "found" ? undefined : mac;
+
+export function tellResync(outcome: ResyncOutcome, log: Pick<Logger, "info" | "debug">): void {
+  const { added, deleted, failed } = outcome;
+  log[added + deleted + failed > 0 ? "info" : "debug"](outcome, "host routes put right");
+}

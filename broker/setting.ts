@@ -13,6 +13,7 @@ export const settingUsers = [
   "teardown",
   "conflist",
   "doctor",
+  "fsck",
   "install",
   "broker",
 ] as const;

@@ -26,6 +26,7 @@ const everywhere = [
   "teardown",
   "conflist",
   "doctor",
+  "fsck",
   "install",
   "broker",
 ] as const;
@@ -87,7 +88,7 @@ export const settings = {
     placeholder: "path",
     fallback: "leases.json in the state folder",
     meaning: "The lease mirror that people and the Go version read.",
-    usedBy: ["daemon", "status", "teardown"],
+    usedBy: ["daemon", "status", "teardown", "fsck"],
   }),
   socket: setting("text", "socket", z._default(path, "/run/cocoon-net/broker.sock"), {
     placeholder: "path",
@@ -97,7 +98,7 @@ export const settings = {
   bridge: setting("text", "bridge", z._default(link, "cni0"), {
     placeholder: "name",
     meaning: "The bridge that containers and guests are plugged into.",
-    usedBy: ["init", "adopt", "daemon", "status", "teardown", "conflist", "doctor"],
+    usedBy: ["init", "adopt", "daemon", "status", "teardown", "conflist", "doctor", "fsck"],
   }),
   cniConfDir: setting("text", "cni-conf-dir", z._default(path, "/etc/cni/net.d"), {
     placeholder: "path",

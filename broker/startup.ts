@@ -75,7 +75,8 @@ export async function recoverFromEvidence(
   return { found, ofEarlierBoots: released };
 }
 
-function ageOf(record: LedgerRecord): number {
+/** When a record came about, for the order in which a ledger is filled. */
+export function ageOf(record: LedgerRecord): number {
   switch (record.kind) {
     case "lease":
       return record.lease.since;

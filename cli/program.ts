@@ -8,6 +8,7 @@ import { conflistCommand } from "./commands/conflist.ts";
 import { daemonCommand } from "./commands/daemon.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { eventsCommand } from "./commands/events.ts";
+import { fsckCommand } from "./commands/fsck.ts";
 import { initCommand } from "./commands/init.ts";
 import { installCommand } from "./commands/install.ts";
 import { leasesCommand } from "./commands/leases.ts";
@@ -30,6 +31,7 @@ const commands: readonly ((context: Context) => Command)[] = [
   teardownCommand,
   installCommand,
   doctorCommand,
+  fsckCommand,
 ];
 
 export function buildProgram(context: Context): Command {
@@ -41,7 +43,7 @@ export function buildProgram(context: Context): Command {
     .helpCommand(false)
     .addHelpText(
       "after",
-      "\nExamples:\n  cocoon-net adopt --platform local --subnet 10.88.100.0/24\n  cocoon-net daemon\n  cocoon-net status\n\nExit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 broker not running, 4 not found,\n5 refused, 6 not permitted, 7 doctor found problems,\n8 init got fewer addresses than asked for (docs/cli.md)",
+      "\nExamples:\n  cocoon-net adopt --platform local --subnet 10.88.100.0/24\n  cocoon-net daemon\n  cocoon-net status\n\nExit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 broker not running, 4 not found,\n5 refused, 6 not permitted, 7 doctor or fsck found problems,\n8 init got fewer addresses than asked for, 9 no pool to use (docs/cli.md)",
     );
   for (const make of commands) program.addCommand(make(context));
   for (const command of [program, ...program.commands]) {

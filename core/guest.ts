@@ -160,6 +160,10 @@ function containerOf(ledger: Ledger, pool: Pool, mac: Mac): Lease | undefined {
     .find((lease) => isAllocatable(pool.sets[0] ?? [], lease.ip) !== undefined);
 }
 
+/** The address that the guest is told, whatever it asks for; undefined when it would get one that it does not hold yet. */
+export const addressOfGuest = (ledger: Ledger, pool: Pool, mac: Mac): Ip | undefined =>
+  (containerOf(ledger, pool, mac) ?? leaseOf(ledger, pool, mac))?.ip;
+
 function leaseOf(ledger: Ledger, pool: Pool, mac: Mac): Lease | undefined {
   return ledger
     .heldBy(guestKey(mac))

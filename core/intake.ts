@@ -143,19 +143,23 @@ function releaseUnlisted(
   return released;
 }
 
-/** Addresses of the pool that are in use without a record are kept from everyone until the evidence is gone. */
+/**
+ * Addresses of the pool that are in use without a record are kept from everyone until the evidence is gone; with
+ * `evenCooling` also those that somebody still uses after their release.
+ */
 export function decideRecover(
   ledger: Ledger,
   pool: Pool,
   sightings: readonly Sighting[],
   moment: Moment,
+  evenCooling = false,
 ): Decision<{ readonly found: readonly Ip[] }> {
   const draft = new Draft();
   const found = new Set<Ip>();
   for (const { ip, mac, evidence } of sightings) {
     if (
       found.has(ip) ||
-      ledger.lease(ip) !== undefined ||
+      !(ledger.lease(ip) === undefined || (evenCooling && ledger.lease(ip)?.state === "cooling")) ||
       isAllocatable(pool.sets[0] ?? [], ip) === undefined
     )
       continue;

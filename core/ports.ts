@@ -71,6 +71,14 @@ export interface Sighting {
   readonly age?: Millis;
 }
 
+/** The kernel's state beside the routes, for a comparison with the ledger. */
+export interface Inspection {
+  /** Permanent neighbours on the bridge. */
+  neighbours(): Promise<readonly { readonly ip: Ip; readonly mac: Mac }[]>;
+  /** Addresses that processes have, with one name for each of their namespaces. */
+  inside(): Promise<readonly { readonly ip: Ip; readonly namespace: string }[]>;
+}
+
 export interface Clock {
   now(): Millis;
   /** CLOCK_BOOTTIME in milliseconds: never steps back. */

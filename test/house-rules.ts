@@ -68,6 +68,11 @@ const rooms: readonly {
     because: "the composition root",
   },
   {
+    room: "broker/offline-fsck.ts",
+    may: ["#core/", "#broker/", "#provision/", "node:*"],
+    because: "it composes a look at a stopped broker's files",
+  },
+  {
     room: "broker/operations.ts",
     may: ["#core/", "#broker/", "#provision/"],
     because: "it composes what a command does while no broker runs",
@@ -136,6 +141,7 @@ const rooms: readonly {
       "#broker/setting.ts",
       "#broker/settings.ts",
       "#broker/main.ts",
+      "#broker/offline-fsck.ts",
       "#broker/operations.ts",
       "#cli/",
       "node:*",

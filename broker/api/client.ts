@@ -6,6 +6,7 @@ import { BrokerError, type ErrorCode, errorCodes } from "#core/errors.ts";
 import {
   type AddressAnswer,
   type ForgetAnswer,
+  type FsckAnswer,
   type HealthAnswer,
   type LeaseAnswer,
   type RecordedEvent,
@@ -13,6 +14,7 @@ import {
   addressAnswer,
   errorAnswer,
   forgetAnswer,
+  fsckAnswer,
   healthAnswer,
   leasesAnswer,
   recordedEvent,
@@ -25,12 +27,16 @@ export const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 const MAX_LINE_LENGTH = 64 * 1024;
 /** How long the broker may stay silent. */
 const ANSWER_LIMIT_MS = 30_000;
+/** The same for fsck, which looks at every lease up to four times. */
+const FSCK_LIMIT_MS = 600_000;
 
 export interface ApiClient {
   status(): Promise<StatusAnswer>;
   leases(): Promise<readonly LeaseAnswer[]>;
   address(ip: string): Promise<AddressAnswer>;
   forgetLease(ip: string, sequence?: number): Promise<ForgetAnswer>;
+  /** Compares the ledger with what is there; with `repair` the differences are mended. */
+  fsck(repair: boolean): Promise<FsckAnswer>;
   ready(): Promise<HealthAnswer>;
   /** Ends when the broker or the signal ends it. */
   events(options: {
@@ -62,6 +68,13 @@ export function createApiClient(socketPath: string): ApiClient {
         "DELETE",
         `/v1/leases/${encodeURIComponent(ip)}${sequence === undefined ? "" : `?sequence=${sequence}`}`,
       ),
+    async fsck(repair) {
+      const options = { body: JSON.stringify({ repair }), patience: FSCK_LIMIT_MS };
+      const response = await open(socketPath, "POST", "/v1/fsck", options);
+      const text = await readText(response);
+      if (response.statusCode !== 200) throw errorOf(response.statusCode ?? 0, text);
+      return understand(fsckAnswer, text);
+    },
     ready: () => call(healthAnswer, "GET", "/readyz", [200, 503]),
     events: (options) => readEvents(socketPath, options),
   };
@@ -71,12 +84,10 @@ async function* readEvents(
   socketPath: string,
   options: { readonly replay: boolean; readonly signal: AbortSignal },
 ): AsyncGenerator<RecordedEvent> {
-  const response = await open(
-    socketPath,
-    "GET",
-    `/v1/events?replay=${options.replay ? 1 : 0}`,
-    options.signal,
-  );
+  const response = await open(socketPath, "GET", `/v1/events?replay=${options.replay ? 1 : 0}`, {
+    signal: options.signal,
+    patience: 0,
+  });
   if (response.statusCode !== 200)
     throw errorOf(response.statusCode ?? 0, await readText(response));
   response.setEncoding("utf8");
@@ -93,11 +104,18 @@ async function* readEvents(
   }
 }
 
+interface Asking {
+  readonly signal?: AbortSignal;
+  readonly body?: string;
+  /** Milliseconds for which the broker may stay silent; 0: for ever. */
+  readonly patience?: number;
+}
+
 function open(
   socketPath: string,
   method: string,
   path: string,
-  signal?: AbortSignal,
+  { signal, body, patience = ANSWER_LIMIT_MS }: Asking = {},
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(
@@ -105,18 +123,21 @@ function open(
         socketPath,
         method,
         path,
-        headers: { Host: "cocoon-net" },
+        headers: {
+          Host: "cocoon-net",
+          ...(body === undefined
+            ? {}
+            : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) }),
+        },
         ...(signal === undefined ? {} : { signal }),
       },
       resolve,
     );
-    request.setTimeout(signal === undefined ? ANSWER_LIMIT_MS : 0, () =>
-      request.destroy(silent(socketPath)),
-    );
+    request.setTimeout(patience, () => request.destroy(silent(socketPath, patience)));
     request.once("error", (cause) =>
       reject(cause instanceof BrokerError ? cause : unreachable(socketPath, cause)),
     );
-    request.end();
+    request.end(body);
   });
 }
 
@@ -170,10 +191,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-const silent = (socketPath: string) =>
+const silent = (socketPath: string, patience: number) =>
   new BrokerError(
     "not-ready",
-    `the broker on ${socketPath} has not answered within ${ANSWER_LIMIT_MS / 1_000} s`,
+    `the broker on ${socketPath} has not answered within ${patience / 1_000} s`,
     { hint: "see its log: journalctl -u cocoon-net" },
   );
 

@@ -148,6 +148,32 @@ export type AddressAnswer = z.infer<typeof addressAnswer>;
 export const forgetAnswer = z.object({ ip: z.string(), released: z.boolean(), owner: z.string() });
 export type ForgetAnswer = z.infer<typeof forgetAnswer>;
 
+export const fsckRequest = z.object({ repair: z.optional(z.boolean()) });
+
+export const difference = z.object({
+  /** One of the closed set in docs/fsck.md. */
+  kind: z.string(),
+  /** The address or file that it is about. */
+  about: z.string(),
+  detail: z.string(),
+  meaning: z.string(),
+  /** What a repair does; absent where only an operator can tell what is right. */
+  mending: z.optional(z.string()),
+  mended: z.boolean(),
+});
+export type DifferenceAnswer = z.infer<typeof difference>;
+
+export const fsckAnswer = z.object({
+  repair: z.boolean(),
+  /** Differences found; `differences` tells of the first 4,096. */
+  total: count,
+  /** Those that are there still. */
+  open: count,
+  differences: z.array(difference),
+  compared: z.object({ leases: count, routes: count, neighbours: count, namespaces: count }),
+});
+export type FsckAnswer = z.infer<typeof fsckAnswer>;
+
 /** `ok` false is answered with status 503. */
 export const healthAnswer = z.object({ ok: z.boolean(), reason: z.optional(z.string()) });
 export type HealthAnswer = z.infer<typeof healthAnswer>;

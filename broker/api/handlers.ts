@@ -5,6 +5,7 @@ import type {
   AddressAnswer,
   CniAnswer,
   ForgetAnswer,
+  FsckAnswer,
   HealthAnswer,
   LeaseAnswer,
   RecordedEvent,
@@ -35,6 +36,8 @@ export interface ApiHandlers {
     readonly recent: readonly RecordedEvent[];
     readonly end: () => void;
   };
+  /** Compares the ledger with what is there, and mends the differences when asked to. */
+  fsck(repair: boolean): Promise<FsckAnswer>;
   health(): HealthAnswer;
   ready(): HealthAnswer;
   /** Prometheus text exposition format 0.0.4. */

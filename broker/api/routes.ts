@@ -8,6 +8,7 @@ export const routes = [
   { method: "GET", path: "/v1/leases/{ip}", name: "address" },
   { method: "DELETE", path: "/v1/leases/{ip}", name: "forgetLease" },
   { method: "GET", path: "/v1/events", name: "events" },
+  { method: "POST", path: "/v1/fsck", name: "fsck" },
   { method: "GET", path: "/healthz", name: "health" },
   { method: "GET", path: "/readyz", name: "ready" },
   { method: "GET", path: "/metrics", name: "metrics" },

@@ -4,7 +4,7 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import * as z from "zod/mini";
 import { type Ip, parseIp } from "#core/address.ts";
 import { BrokerError, toBrokerError } from "#core/errors.ts";
-import { MAX_BODY_BYTES, confirmRequest } from "./contract.ts";
+import { MAX_BODY_BYTES, confirmRequest, fsckRequest } from "./contract.ts";
 import { type EventStreams, createEventStreams } from "./event-stream.ts";
 import {
   bodyTooLarge,
@@ -127,6 +127,8 @@ async function answer(
       );
     case "events":
       return streams.open(response, match.query.get("replay") !== "0");
+    case "fsck":
+      return sendJson(response, 200, await handlers.fsck(repairOf(await readJson(request))));
     case "health":
       return sendHealth(response, handlers.health());
     case "ready":
@@ -167,6 +169,14 @@ function confirmToken(body: unknown): string {
   if (parsed.success) return parsed.data.confirm;
   throw new BrokerError("invalid-request", "the body has no `confirm` token", {
     hint: "send back the token that the ADD's answer carried",
+  });
+}
+
+function repairOf(body: unknown): boolean {
+  const parsed = z.safeParse(fsckRequest, body);
+  if (parsed.success) return parsed.data.repair ?? false;
+  throw new BrokerError("invalid-request", "`repair` is neither true nor false", {
+    hint: 'send {"repair": false} to look only',
   });
 }
 

@@ -129,6 +129,13 @@ export function fakeHandlers(leases: Iterable<LeaseAnswer> = [lease, guest]) {
       listeners.add(listener);
       return { recent, end: () => listeners.delete(listener) };
     },
+    fsck: async (repair) => ({
+      repair,
+      total: 0,
+      open: 0,
+      differences: [],
+      compared: { leases: 1, routes: 1, neighbours: 1, namespaces: 0 },
+    }),
     health: () => ({ ok: true }),
     ready: () => ({ ok: false, reason: "the ledger is being rebuilt" }),
     metrics: async () => "cocoon_net_serving 1\n",
