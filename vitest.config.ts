@@ -5,6 +5,7 @@ import { SummaryReporter } from "#test/setup/summary-reporter.ts";
 /** Folders of tests that change namespaces, disks or processes; they need root and Linux. */
 const SYSTEM_FOLDERS = [
   "bench",
+  "cloud-e2e",
   "conformance",
   "containerd",
   "contract",
