@@ -39,11 +39,13 @@ function sources(): Map<string, string> {
   return new Map(entries);
 }
 
-/** The command's bundle, the modules that it loads when they are used, and their source maps, below dist. */
+/** The command's bundle and the modules that it loads when they are used, below dist; Node is given no source map (build.ts). */
 function commandFiles(): readonly string[] {
   const metafile = join(ROOT, "dist/cocoon-net.mjs.meta.json");
   if (!existsSync(metafile)) throw new Error(`${metafile} is missing; run make build`);
-  return outputsOf(readFileSync(metafile, "utf8")).map((name) => relative("dist", name));
+  return outputsOf(readFileSync(metafile, "utf8"))
+    .filter((name) => !name.endsWith(".map"))
+    .map((name) => relative("dist", name));
 }
 
 /**

@@ -92,6 +92,13 @@ describe("glibc 2.35 and later", () => {
   });
 });
 
+test("neither brings source maps, which Node is not told to read", async () => {
+  const found = await run(["find", installed(), "-name", "cocoon-*.map"]);
+  expect(found).toBe("");
+  // Found nothing could also be looked for nothing.
+  expect(await run(["find", installed(), "-name", "cocoon-net.mjs"])).not.toBe("");
+});
+
 test("every add-on loads in the package's own Node, with nothing else to find modules in", async () => {
   for (const name of ADDONS) {
     const code = `import(${JSON.stringify(name)}).then(() => console.log("loaded"))`;
