@@ -11,10 +11,10 @@ import { provisioningOf } from "#provision/journal.ts";
 import type { PoolFile } from "#provision/pool-file.ts";
 import type { Config } from "./config.ts";
 
-/** Throws `not-ready` when the node has no pool yet, `provisioning-unfinished` when it is half made. */
+/** Throws `no-pool` when the node has none yet, `provisioning-unfinished` when it is half made. */
 export function requirePoolFile(file: PoolFile | undefined, path: string): PoolFile {
   if (file !== undefined) return refuseUnfinished(file);
-  throw new BrokerError("not-ready", `this node has no address pool: ${path} does not exist`, {
+  throw new BrokerError("no-pool", `this node has no address pool: ${path} does not exist`, {
     hint: "run cocoon-net adopt --platform local --subnet <cidr>, or cocoon-net init in a cloud",
   });
 }

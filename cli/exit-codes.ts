@@ -12,6 +12,8 @@ export const EXIT_PERMISSION = 6;
 export const EXIT_PROBLEMS = 7;
 /** Done and usable, with less than was asked for. */
 export const EXIT_DEGRADED = 8;
+/** The node has no pool to use: none yet, or one that init or teardown was cut off at. */
+export const EXIT_NO_POOL = 9;
 
 export const exitCodeOf: Readonly<Record<ErrorCode, number>> = {
   "invalid-config": EXIT_USAGE,
@@ -27,6 +29,7 @@ export const exitCodeOf: Readonly<Record<ErrorCode, number>> = {
   "commit-failed": EXIT_FAILED,
   "route-failed": EXIT_FAILED,
   "not-ready": EXIT_NOT_RUNNING,
+  "no-pool": EXIT_NO_POOL,
   overloaded: EXIT_FAILED,
   "already-running": EXIT_REFUSED,
   "foreign-bridge": EXIT_REFUSED,
@@ -37,7 +40,7 @@ export const exitCodeOf: Readonly<Record<ErrorCode, number>> = {
   "cloud-denied": EXIT_PERMISSION,
   "cloud-limit": EXIT_FAILED,
   "cloud-conflict": EXIT_REFUSED,
-  "provisioning-unfinished": EXIT_REFUSED,
+  "provisioning-unfinished": EXIT_NO_POOL,
   "system-failure": EXIT_FAILED,
   internal: EXIT_FAILED,
 };

@@ -14,6 +14,7 @@ export const errorCodes = [
   "commit-failed",
   "route-failed",
   "not-ready",
+  "no-pool",
   "overloaded",
   "already-running",
   "foreign-bridge",

@@ -18,6 +18,7 @@ export const errorStatus: Readonly<Record<ErrorCode, number>> = {
   "commit-failed": 503,
   "route-failed": 503,
   "not-ready": 503,
+  "no-pool": 503,
   overloaded: 503,
   "already-running": 409,
   "foreign-bridge": 409,

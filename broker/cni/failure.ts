@@ -58,6 +58,7 @@ const codeOf: Readonly<Record<ErrorCode, CniCode>> = {
   "commit-failed": cniCodes.tryAgainLater,
   "route-failed": cniCodes.tryAgainLater,
   "not-ready": cniCodes.tryAgainLater,
+  "no-pool": cniCodes.tryAgainLater,
   overloaded: cniCodes.tryAgainLater,
   "already-running": cniCodes.tryAgainLater,
   "foreign-bridge": cniCodes.tryAgainLater,

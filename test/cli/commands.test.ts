@@ -8,6 +8,7 @@ import { type FakeBroker, SINCE, fakeBroker, lease } from "#test/api/fake-handle
 import { exitCodeOf } from "#cli/exit-codes.ts";
 import { relative } from "#cli/moment.ts";
 import { buildProgram } from "#cli/program.ts";
+import { temporaryFolder } from "#test/netns/temporary.ts";
 import { runCommand } from "./run-command.ts";
 
 let broker: FakeBroker;
@@ -154,6 +155,14 @@ describe("without a broker", () => {
     expect(result.err).toContain("next: ");
     expect(result.code).toBe(code);
   });
+});
+
+test("a daemon without a pool has an exit code of its own, for the unit", async () => {
+  await using folder = await temporaryFolder();
+  const result = await runCommand(["daemon", "--state-dir", folder.path]);
+  expect(result.err).toContain(`${folder.path}/pool.json does not exist`);
+  expect(result.err).toContain("next: ");
+  expect(result.code).toBe(9);
 });
 
 describe("help", () => {

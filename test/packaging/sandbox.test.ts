@@ -194,13 +194,23 @@ test("it keeps the watchdog fed and ends in order at SIGTERM", async () => {
   expect(heard.lines).toContain("STOPPING=1");
 });
 
-test("wrong settings end it with the exit code that systemd does not answer by a restart", async () => {
-  const command = (service.get("ExecStart")?.[0] ?? "").split(" ");
-  const wrong = { COCOON_NET_DURABILITY: "perhaps" };
-  const { code, stderr } = await host.confine(confinement, command, wrong).exited;
-  expect(String(code)).toBe(service.get("RestartPreventExitStatus")?.[0]);
-  expect(stderr).toContain("COCOON_NET_DURABILITY");
-});
+test.each([
+  ["wrong settings", { COCOON_NET_DURABILITY: "perhaps" }, "COCOON_NET_DURABILITY"],
+  [
+    "no pool",
+    { COCOON_NET_STATE_DIR: "/var/lib/cocoon/net/empty" },
+    "empty/pool.json does not exist",
+  ],
+])(
+  "%s end it with an exit code that systemd does not answer by a restart",
+  async (_, wrong, text) => {
+    const command = (service.get("ExecStart")?.[0] ?? "").split(" ");
+    const { code, stderr } = await host.confine(confinement, command, wrong).exited;
+    const final = service.get("RestartPreventExitStatus")?.[0]?.split(" ");
+    expect(final).toContain(String(code));
+    expect(stderr).toContain(text);
+  },
+);
 
 function plugin(verb: string, previous = "null") {
   const conf = {
