@@ -103,14 +103,16 @@ async function runStep(step: CloudStep, input: SagaInput): Promise<string | unde
 /** A step that was intended before keeps its token; one that was done and is wanted again is a new attempt. */
 function intentOf(step: CloudStep, { journal, now }: SagaInput): JournalEntry {
   const before = entryOf(journal.current, step.id);
-  if (before?.state === "intended") return before;
+  const at = new Date(now()).toISOString();
+  // The moment is that of the last try: how long ago it was tells whether the cloud may not show it yet.
+  if (before?.state === "intended") return { ...before, at };
   const attempt = (before?.attempt ?? 0) + 1;
   return {
     step: step.id,
     attempt,
     token: clientToken(journal.current.generation, step.id, attempt),
     state: "intended",
-    at: new Date(now()).toISOString(),
+    at,
     notes: {},
   };
 }
