@@ -28,7 +28,8 @@ import {
   sameBlock,
   subnetOf,
 } from "./seen.ts";
-import { SETTLE, type Waiting, pause } from "./waiting.ts";
+import { HIDDEN_MS, SETTLE, pause, waiting } from "./waiting.ts";
+import { interfaceName } from "./names.ts";
 
 /** The largest page that the API gives. */
 const PAGE_SIZE = 100;
@@ -51,11 +52,7 @@ export async function observe(
   const instance = await readInstance(api, scope.identity.instance, signal);
   const limits = await readLimits(api, instance.InstanceTypeId, signal);
   const vpc = await api.call(describeVpcAttributes, { VpcId: instance.VpcId }, signal);
-  const subnets = await readSubnets(api, instance.VpcId, signal);
-  const subnet = subnets.find(({ block, tags }) =>
-    scope.subnet === undefined ? isTagged(tags, scope.nodeName) : sameBlock(block, scope.subnet),
-  );
-  const interfaces = await settled(api, scope, instance.VpcId, subnet?.id, signal);
+  const { subnets, interfaces } = await settled(api, scope, instance.VpcId, signal);
   const primary = interfaces.find(
     ({ type, instance: on }) => type === "primary" && on === instance.InstanceId,
   );
@@ -135,24 +132,51 @@ async function readSubnets(
   return found.flatMap(subnetOf);
 }
 
-/** Interfaces once nothing of ours is between two states, or after a while. */
-async function settled(
-  api: Api,
-  scope: Scope,
-  vpc: string,
-  subnetID: string | undefined,
-  signal: AbortSignal,
-): Promise<readonly SeenInterface[]> {
-  const waiting: Waiting = { patience: SETTLE, waited: 0, looks: 0 };
+interface Network {
+  readonly subnets: readonly SeenSubnet[];
+  readonly interfaces: readonly SeenInterface[];
+}
+
+/** Subnets and interfaces once nothing of ours is between two states or may still be invisible, or after a while. */
+async function settled(api: Api, scope: Scope, vpc: string, signal: AbortSignal): Promise<Network> {
+  const state = waiting(SETTLE);
   for (;;) {
-    const found = await readInterfaces(api, scope, vpc, subnetID, signal);
-    const moving = found.some(
+    const subnets = await readSubnets(api, vpc, signal);
+    const subnet = nodeSubnet(subnets, scope);
+    const interfaces = await readInterfaces(api, scope, vpc, subnet?.id, signal);
+    const seen = { subnets, interfaces };
+    const moving = interfaces.some(
       ({ status, tags, id }) =>
         passing.has(status) &&
         (isTagged(tags, scope.nodeName) || scope.pool?.eniIDs.includes(id) === true),
     );
-    if (!moving || !(await pause(waiting, api.timing, signal))) return found;
+    if (!moving && !mayBeHidden(scope, seen, api.timing.now())) return seen;
+    if (!(await pause(state, api.timing, signal))) return seen;
   }
+}
+
+const nodeSubnet = (subnets: readonly SeenSubnet[], scope: Scope): SeenSubnet | undefined =>
+  subnets.find(({ block, tags }) =>
+    scope.subnet === undefined ? isTagged(tags, scope.nodeName) : sameBlock(block, scope.subnet),
+  );
+
+/** A run that was cut off may have asked for something that the cloud does not show yet. */
+function mayBeHidden(
+  { provisioning, nodeName, ...scope }: Scope,
+  seen: Network,
+  now: number,
+): boolean {
+  const asked = (provisioning?.entries ?? []).filter(
+    ({ state, at }) => state === "intended" && now - Date.parse(at) < HIDDEN_MS,
+  );
+  return asked.some(({ step, notes }) => {
+    if (step === "create-subnet")
+      return nodeSubnet(seen.subnets, { ...scope, provisioning, nodeName }) === undefined;
+    const slot = /^create-eni\/([0-9]+)$/.exec(step)?.[1];
+    if (slot === undefined) return false;
+    const name = interfaceName(nodeName, Number(slot));
+    return !seen.interfaces.some((one) => one.id === notes["eniID"] || one.name === name);
+  });
 }
 
 /** By instance and by subnet; by tags too, when nothing says where else ours might be. */

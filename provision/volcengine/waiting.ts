@@ -27,9 +27,11 @@ export const DELETE_SUBNET: Patience = {
 /** Addresses show at once, or a few seconds later. */
 export const ASSIGN: Patience = { budget: 60_000, ...pauses };
 /** What is between two states when it is first seen. */
-export const SETTLE: Patience = { budget: 30_000, firstPause: 1_000, longestPause: 4_000 };
+export const SETTLE: Patience = { budget: 20_000, firstPause: 1_000, longestPause: 4_000 };
 /** A link, after its interface was attached. */
 export const LINK: Patience = { budget: 30_000, firstPause: 250, longestPause: 1_000 };
+/** What was asked for longer ago than this is shown if it was made. */
+export const HIDDEN_MS = 5 * 60_000;
 /** How long an answer may still show what was before a change. */
 export const STALE_MS = 20_000;
 

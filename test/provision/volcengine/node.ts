@@ -124,6 +124,7 @@ export async function joinNode(fake: FakeVolcengine, url: string, options: NodeO
   const pool = (): PoolFile | undefined =>
     state.file === undefined ? undefined : parsePoolFile(state.file, "pool.json");
   const save = (next: PoolFile) => {
+    killed.signal.throwIfAborted();
     state.file = formatPoolFile(next);
     return Promise.resolve();
   };
@@ -139,13 +140,13 @@ export async function joinNode(fake: FakeVolcengine, url: string, options: NodeO
       limits: FAST_LIMITS,
       host,
     });
-  const signal = new AbortController().signal;
+  let killed = new AbortController();
   const identityOf = async (cloud: ReturnType<typeof open>) => {
-    const identity = await cloud.access.detect(signal);
+    const identity = await cloud.access.detect(new AbortController().signal);
     if (identity === undefined) throw new Error("the metadata server was not recognised");
     return identity;
   };
-  const common = { now: () => fake.now(), save, signal };
+  const common = () => ({ now: () => fake.now(), save, signal: killed.signal });
   return {
     fake,
     host,
@@ -155,6 +156,11 @@ export async function joinNode(fake: FakeVolcengine, url: string, options: NodeO
     transcript,
     nodeName,
     instance,
+    /** Ends whatever runs as if the process were killed: nothing more is called or saved. */
+    kill(): void {
+      killed.abort(new Error("killed"));
+      killed = new AbortController();
+    },
     async init(
       change: Partial<Goal> = {},
     ): Promise<InitResult & { plan: CloudPlan; calls: ReadonlyMap<string, number> }> {
@@ -166,7 +172,7 @@ export async function joinNode(fake: FakeVolcengine, url: string, options: NodeO
         settings,
         identity: await identityOf(cloud),
         existing: pool(),
-        ...common,
+        ...common(),
       });
       const result = await prepared.run(transcript);
       return { ...result, plan: prepared.plan, calls: cloud.calls };
@@ -178,7 +184,7 @@ export async function joinNode(fake: FakeVolcengine, url: string, options: NodeO
         identity: await identityOf(cloud),
         existing: pool(),
         includeUntagged,
-        ...common,
+        ...common(),
       });
       await prepared.run(transcript);
       state.file = undefined;

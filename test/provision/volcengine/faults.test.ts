@@ -1,0 +1,127 @@
+// Every single call to the cloud goes wrong, in turn and in every way; the process dies at every call. A plain second run mends it.
+
+import { describe, expect, it } from "vitest";
+import { provisioningOf } from "#provision/journal.ts";
+import { FAULT_KINDS, type FaultKind } from "#test/clouds/shared/fault-plan.ts";
+import { PROMPT, type TestNode, openNode } from "./node.ts";
+
+/** One interface: every kind of step, few calls. */
+const ADDRESSES = 20;
+/** Nodes and clouds at one time; each waits more than it works. */
+const AT_ONCE = 4;
+const LATE = { polls: 1 };
+const options = {
+  foreign: true,
+  maxEnis: 6,
+  settings: { ...PROMPT, transition: LATE, notFound: LATE, stale: LATE, subnetRelease: LATE },
+};
+const goal = { poolSize: ADDRESSES };
+/** Answers in a row that the product does not outlast. */
+const LASTING = 8;
+
+type Trouble = FaultKind | "lasting-failure" | "killed-before" | "killed-after";
+const troubles: readonly Trouble[] = [
+  ...FAULT_KINDS,
+  "lasting-failure",
+  "killed-before",
+  "killed-after",
+];
+
+/** Makes the call with that number, counted from now, go wrong. */
+function plant(node: TestNode, trouble: Trouble, nth: number): void {
+  const { fake } = node;
+  if (trouble === "lasting-failure")
+    return fake.faults.plan({ call: "any", nth, times: LASTING, kind: "fail-before" });
+  if (trouble !== "killed-before" && trouble !== "killed-after")
+    return fake.faults.plan({ call: "any", nth, kind: trouble });
+  // Before: the call is read and never served. After: it is served, and nobody is there for the answer.
+  if (trouble === "killed-before") fake.faults.plan({ call: "any", nth, kind: "hang" });
+  const begin = fake.log.begin.bind(fake.log);
+  let calls = 0;
+  fake.log.begin = (call, at) => {
+    calls += 1;
+    if (calls === nth) node.kill();
+    return begin(call, at);
+  };
+}
+
+async function expectFull(node: TestNode): Promise<void> {
+  const { pool, degraded } = await node.init(goal);
+  expect(degraded).toEqual([]);
+  expect(provisioningOf(pool)?.state).toBe("complete");
+  expect(pool.ips).toHaveLength(ADDRESSES);
+  const { enisLeft, subnetsLeft, lost, changed } = node.fake.audit();
+  expect(enisLeft.map(({ status, instance, name }) => [name, status, instance])).toEqual([
+    ["cocoon-node-1-1", "InUse", node.instance],
+  ]);
+  expect(subnetsLeft).toHaveLength(1);
+  expect([...lost, ...changed]).toEqual([]);
+}
+
+async function callsOf(run: (node: TestNode) => Promise<unknown>): Promise<number> {
+  await using node = await openNode(options);
+  await run(node);
+  return node.fake.log.calls.length;
+}
+
+/** Each call in turn. */
+async function inTurn(calls: number, check: (nth: number) => Promise<void>): Promise<void> {
+  let next = 1;
+  const work = async () => {
+    for (let nth = next++; nth <= calls; nth = next++)
+      await check(nth).catch((thrown: unknown) => {
+        throw new Error(`call ${nth}`, { cause: thrown });
+      });
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+}
+
+const ignored = () => undefined;
+
+describe("init, when a call", () => {
+  it.each(troubles)("ends in %s, is finished by the next init", async (trouble) => {
+    const calls = await callsOf((node) => node.init(goal));
+    expect(calls).toBeGreaterThan(20);
+    await inTurn(calls, async (nth) => {
+      await using node = await openNode(options);
+      plant(node, trouble, nth);
+      await node.init(goal).catch(ignored);
+      node.fake.faults.clear();
+      await expectFull(node);
+      expect(node.fake.log.unexpected).toEqual([]);
+    });
+  });
+
+  it.each(["lost-after", "truncated", "lasting-failure", "killed-before", "killed-after"] as const)(
+    "ends in %s, is undone by teardown",
+    async (trouble) => {
+      const calls = await callsOf((node) => node.init(goal));
+      await inTurn(calls, async (nth) => {
+        await using node = await openNode(options);
+        plant(node, trouble, nth);
+        await node.init(goal).catch(ignored);
+        node.fake.faults.clear();
+        await node.teardown();
+        expect(node.fake.audit()).toMatchObject({ clean: true });
+        expect(node.host.files.size).toBe(0);
+      });
+    },
+  );
+});
+
+describe("teardown, when a call", () => {
+  it.each(troubles)("ends in %s, is finished by the next teardown", async (trouble) => {
+    const before = await callsOf((node) => node.init(goal));
+    const calls = (await callsOf((node) => node.init(goal).then(() => node.teardown()))) - before;
+    expect(calls).toBeGreaterThan(15);
+    await inTurn(calls, async (nth) => {
+      await using node = await openNode(options);
+      await node.init(goal);
+      plant(node, trouble, nth);
+      await node.teardown().catch(ignored);
+      node.fake.faults.clear();
+      await node.teardown();
+      expect(node.fake.audit()).toMatchObject({ clean: true });
+    });
+  });
+});
