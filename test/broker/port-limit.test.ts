@@ -43,11 +43,13 @@ function machine(limit: number, bound: (of: Mac) => Promise<void> = () => Promis
       ledger.offers.hold({ ip: address(number(of)), mac: of, since: 0, until: 60_000 });
       return { kind: "offer", ip: address(number(of)) };
     },
-    bind({ mac: of, ip: wanted, seconds }) {
+    async bind({ mac: of, ip: wanted, seconds }) {
+      // A commit takes a while, in which others ask.
+      await Promise.resolve();
       const offer = ledger.offers.of(of);
       if (offer !== undefined) ledger.offers.drop(offer);
       ledger.apply([{ op: "put", record: { kind: "lease", lease: lease(of) } }]);
-      return Promise.resolve({ kind: "bound", ip: wanted, seconds });
+      return { kind: "bound", ip: wanted, seconds };
     },
     release({ mac: of }) {
       asked.push(`release ${of}`);

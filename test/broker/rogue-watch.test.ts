@@ -87,6 +87,7 @@ test("requests, noise and other BOOTP are no server", () => {
   const messages = [
     clientPacket({ type: "discover" }),
     clientPacket({ op: 2, type: "discover" }),
+    clientPacket({ op: 1, type: "offer" }),
     clientPacket({ op: 2, type: [] }),
     Uint8Array.of(1, 2, 3),
     new Uint8Array(0),
