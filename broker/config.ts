@@ -23,6 +23,8 @@ export interface Config extends SettingValues {
   readonly spoolPath: string;
   /** Held while init, adopt or teardown changes the node. */
   readonly provisioningLockPath: string;
+  /** Held by the broker of this state folder while it runs. */
+  readonly brokerLockPath: string;
   /** What node set-up remembers so that teardown is exact. */
   readonly nodeMemoryPath: string;
   /** The file that was looked at; it need not exist unless `--config` named it. */
@@ -68,6 +70,7 @@ export function loadConfig(input: ConfigInput = {}): Config {
     ledgerPath: inState("ledger"),
     spoolPath: inState("spool"),
     provisioningLockPath: inState("provisioning.lock"),
+    brokerLockPath: inState("broker.lock"),
     nodeMemoryPath: inState("node.json"),
     configFile,
     sources: sources as Record<SettingName, Source>,

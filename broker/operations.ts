@@ -26,6 +26,9 @@ export function lockProvisioning(config: Config): Disposable {
   });
 }
 
+/** Held while a node's state goes, so that no broker starts on what is left of it. Throws `already-running`. */
+export const lockBroker = (config: Config): Disposable => takeInstanceLock(config.brokerLockPath);
+
 /** One line for each thing of ours on this node, in the order in which they would be removed. */
 export function planNodeRemoval(config: Config, pool: PoolFile): Promise<readonly string[]> {
   return withNode(config, pool, async ({ network, ports, routes, uplinks }) => [

@@ -32,9 +32,12 @@ export function teardownCommand(context: Context): Command {
     const config = context.config(command);
     const { dryRun }: { dryRun?: true } = command.opts();
     await refuseWhileRunning(context, config);
-    const { lockProvisioning, planNodeRemoval, removeNode } = await import("#broker/operations.ts");
-    using _held =
-      dryRun === true || !(await isThere(config.stateDir)) ? undefined : lockProvisioning(config);
+    const { lockBroker, lockProvisioning, planNodeRemoval, removeNode } =
+      await import("#broker/operations.ts");
+    const files = await fileSteps(config);
+    const changes = dryRun !== true && (await isThere(config.stateDir));
+    using _held = changes ? lockProvisioning(config) : undefined;
+    using _stopped = changes ? lockBroker(config) : undefined;
     const pool = await readPoolFile(config.poolFile);
     const cloud = await cloudRemoval(context, config, pool);
     const nodeSteps =
@@ -45,7 +48,7 @@ export function teardownCommand(context: Context): Command {
             target: "node",
             detail: what,
           }));
-    const steps = [...nodeSteps, ...(cloud?.plan.steps ?? []), ...(await fileSteps(config))];
+    const steps = [...nodeSteps, ...(cloud?.plan.steps ?? []), ...files];
     const warnings = cloud?.plan.warnings ?? [];
     context.terminal.out(
       render(
@@ -118,6 +121,7 @@ const statePaths = (config: Config): readonly string[] => [
   config.nodeMemoryPath,
   config.socket,
   config.provisioningLockPath,
+  config.brokerLockPath,
   config.poolFile,
 ];
 
