@@ -150,6 +150,8 @@ function lastTwoWords(text: string): string {
   return text.slice(before + 1);
 }
 
+const NONE: readonly Lease[] = [];
+
 /** Leases grouped under a key, each group in the order of arrival. Most groups have one member, which stands for itself. */
 class Groups<Key> {
   readonly #groups = new Map<Key, Lease | Map<Ip, Lease>>();
@@ -185,7 +187,9 @@ class Groups<Key> {
   }
 
   of(key: Key): readonly Lease[] {
-    return [...this.each(key)];
+    const group = this.#groups.get(key);
+    if (group === undefined) return NONE;
+    return group instanceof Map ? [...group.values()] : [group];
   }
 
   /** Without a copy: for groups that may be large. */

@@ -14,6 +14,8 @@ export interface BucketLimits {
 export class TokenBuckets {
   readonly #limits: BucketLimits;
   readonly #fullAt = new Map<string, Millis>();
+  /** Goes on from the key forgotten last: from the front, a map would be searched through all that are gone. */
+  readonly #oldest = this.#fullAt.keys();
 
   constructor(limits: BucketLimits) {
     this.#limits = limits;
@@ -38,7 +40,7 @@ export class TokenBuckets {
     const known = this.#fullAt.get(key);
     if (known !== undefined) return known;
     if (this.#fullAt.size >= this.#limits.keys) {
-      const oldest = this.#fullAt.keys().next().value;
+      const oldest = this.#oldest.next().value;
       if (oldest !== undefined) this.#fullAt.delete(oldest);
     }
     return now;

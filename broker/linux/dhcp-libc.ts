@@ -39,6 +39,10 @@ const sendmmsg = libc.func("int sendmmsg(int, void*, uint32_t, int)") as (
   ...of: [fd: number, messages: Buffer, count: number, flags: number]
 ) => number;
 
+const recvmmsg = libc.func("int recvmmsg(int, void*, uint32_t, int, void*)") as (
+  ...of: [fd: number, messages: Buffer, count: number, flags: number, timeout: null]
+) => number;
+
 /** A non-blocking datagram socket of the family; throws when the kernel refuses. */
 export function openSocket(family: "inet" | "packet"): number {
   const domain = family === "inet" ? AF_INET : AF_PACKET;
@@ -64,6 +68,11 @@ export const closeSocket = (fd: number): void => {
 /** How many of the `count` messages (struct mmsghdr) the kernel took. */
 export function sendMessages(fd: number, messages: Buffer, count: number): number {
   return Math.max(0, sendmmsg(fd, messages, count, MSG_DONTWAIT));
+}
+
+/** How many of the `count` messages (struct mmsghdr) the kernel filled without waiting. */
+export function receiveMessages(fd: number, messages: Buffer, count: number): number {
+  return Math.max(0, recvmmsg(fd, messages, count, MSG_DONTWAIT, null));
 }
 
 /** The link's index; throws `not-ready` when there is none of that name. */

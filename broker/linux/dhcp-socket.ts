@@ -16,6 +16,7 @@ import {
 } from "./dhcp-libc.ts";
 import { type Flow, writeDatagram } from "./ip-datagram.ts";
 import { addressOf } from "./libc.ts";
+import { PacketInbox } from "./packet-inbox.ts";
 import { PacketOutbox } from "./packet-outbox.ts";
 
 const SERVER_PORT = 67;
@@ -24,6 +25,8 @@ const CLIENT_PORT = 68;
 const RECEIVE_BUFFER_BYTES = 8 << 20;
 const EVERY_STATION = Uint8Array.of(255, 255, 255, 255, 255, 255);
 const BROADCAST = 0xffffffff;
+/** Datagrams that one turn of the loop takes in calls of 64; the rest waits in the kernel for the next. */
+const CALLS_PER_TURN = 4;
 /** Offset of the hardware address in a BOOTP message (RFC 951 3). */
 const CHADDR = 28;
 const AF_INET = 2;
@@ -51,6 +54,7 @@ export async function openDhcpSocket(options: DhcpSocketOptions): Promise<DhcpSo
 
 interface Opened {
   readonly udp: Socket;
+  readonly inbox: PacketInbox;
   readonly outbox: PacketOutbox;
 }
 
@@ -60,6 +64,7 @@ class BridgeSocket implements DhcpSocket {
   #opened: Opened | undefined;
   #handler: (datagram: Uint8Array, source: Ip) => void = () => undefined;
   #flushing = false;
+  #calls = 0;
   #totals = { sent: 0, unsent: 0, reopened: 0 };
 
   constructor(options: DhcpSocketOptions) {
@@ -72,11 +77,15 @@ class BridgeSocket implements DhcpSocket {
     const link = linkIndex(bridge);
     const outbox = new PacketOutbox(link);
     try {
-      const udp = await adopt(boundTo(bridge, allowRelay));
+      const fd = boundTo(bridge, allowRelay);
+      const udp = await adopt(fd);
       udp.on("error", trouble);
       // The kernel writes addresses in canonical form.
-      udp.on("message", (datagram, { address }) => this.#handler(datagram, address as Ip));
-      this.#opened = { udp, outbox };
+      udp.on("message", (datagram, { address }) => {
+        this.#handler(datagram, address as Ip);
+        this.#drain();
+      });
+      this.#opened = { udp, inbox: new PacketInbox(fd), outbox };
     } catch (thrown) {
       outbox.close();
       throw thrown;
@@ -120,6 +129,15 @@ class BridgeSocket implements DhcpSocket {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#close();
+  }
+
+  /** Node's socket says that something came and brings the first datagram; what waits behind it comes in few calls. */
+  #drain(): void {
+    if (this.#calls === 0) setImmediate(() => (this.#calls = 0));
+    while (this.#calls < CALLS_PER_TURN && this.#opened !== undefined) {
+      this.#calls += 1;
+      if (!this.#opened.inbox.drain(this.#handler)) break;
+    }
   }
 
   #flushSoon(): void {

@@ -3,7 +3,7 @@
 import { hash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { BrokerError, toBrokerError } from "#core/errors.ts";
-import type { Mirror } from "#core/ports.ts";
+import type { Mirror, MirrorEntry } from "#core/ports.ts";
 import { replaceFile } from "./folder.ts";
 import { decodeMirror, encodeMirror } from "./mirror-rows.ts";
 
@@ -23,6 +23,10 @@ export interface MirrorOptions {
  * none), and `trouble` hears of the others when they are asked for: a broken mirror must not keep the ledger from serving.
  */
 export function openMirror({ path, trouble }: MirrorOptions): Mirror {
+  // What is asked for its digest is mostly written next: 65,536 rows are not made into text twice.
+  let made: { readonly of: readonly MirrorEntry[]; readonly text: string } | undefined;
+  const textOf = (entries: readonly MirrorEntry[]): string =>
+    made?.of === entries ? made.text : encodeMirror(entries);
   return {
     async read() {
       const bytes = await readBytes(path);
@@ -40,9 +44,13 @@ export function openMirror({ path, trouble }: MirrorOptions): Mirror {
         },
       };
     },
-    digest: (entries) => hash("sha256", encodeMirror(entries)),
+    digest(entries) {
+      made = { of: entries, text: encodeMirror(entries) };
+      return hash("sha256", made.text);
+    },
     async write(entries) {
-      const text = encodeMirror(entries);
+      const text = textOf(entries);
+      made = undefined;
       try {
         await replaceFile(path, text, MODE);
       } catch (thrown) {

@@ -46,6 +46,19 @@ test.each([
   });
 });
 
+test("writes rows as JSON.stringify and toISOString would, whatever the order of the times", () => {
+  fc.assert(
+    fc.property(entries, (rows) => {
+      const slow = rows.map(({ mac: of, ip: at, expiry }) => {
+        const time = new Date(expiry).toISOString().replace(".000Z", "Z");
+        return JSON.stringify({ mac: of, ip: at, expiry: time });
+      });
+      const text = slow.length === 0 ? "[]\n" : `[\n  ${slow.join(",\n  ")}\n]\n`;
+      expect(encodeMirror(rows)).toBe(text);
+    }),
+  );
+});
+
 test.each([
   [{ mac: "02:00", ip: "10.0.0.1", expiry: "2026-11-21T10:00:00Z" }, "mac"],
   [{ mac, ip: "10.0.0.256", expiry: "2026-11-21T10:00:00Z" }, "ip"],
