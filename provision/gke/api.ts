@@ -86,12 +86,6 @@ export class ComputeApi {
     return this.#call(request, answers.operation, signal);
   }
 
-  operation(scope: OperationScope, name: string, signal: AbortSignal): Promise<Operation> {
-    const path = [...operationsPath(scope), name];
-    const request = { name: `${collection(scope)}.get`, method: "GET", path } as const;
-    return this.#call(request, answers.operation, signal);
-  }
-
   /** Answers when the operation has ended, or earlier (the cloud waits at most two minutes). */
   waitOperation(scope: OperationScope, name: string, signal: AbortSignal): Promise<Operation> {
     const path = [...operationsPath(scope), name, "wait"];

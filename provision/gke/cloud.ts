@@ -19,7 +19,7 @@ import { Transport, callLimits } from "./transport.ts";
 export interface GkeOptions {
   /**
    * CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE, GCE_METADATA_IP, GCE_METADATA_HOST, GOOGLE_APPLICATION_CREDENTIALS,
-   * CLOUDSDK_CONFIG, HOME; nothing else is read from it.
+   * CLOUDSDK_CONFIG and HOME are read from it; the last three must be the process's own, where Google's library reads them too.
    */
   readonly environment?: Environment;
   readonly timing?: Timing;

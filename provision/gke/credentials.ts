@@ -20,7 +20,7 @@ export interface Credentials {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** In the order of Google's own libraries; the file's content is read by the library, not by us. */
+/** In the order of Google's own libraries. A file is found and read by the library, in the same variables of the process. */
 export async function findCredentials(
   environment: Environment,
   metadata: Metadata,
@@ -29,13 +29,12 @@ export async function findCredentials(
   const file = credentialsFile(environment);
   if (file === undefined) return { kind: "metadata", client: ofMachine(metadata, signal) };
   try {
-    const auth = new GoogleAuth({ keyFilename: file, scopes: changingScopes });
-    return { kind: "file", client: await auth.getClient() };
+    return { kind: "file", client: await new GoogleAuth({ scopes: changingScopes }).getClient() };
   } catch (thrown) {
+    // What a parser says of a file may quote a key.
     const reason = thrown instanceof SyntaxError ? "it is not JSON" : reasonOf(thrown);
     throw new BrokerError("cloud-denied", `cannot use the credentials in ${file}: ${reason}`, {
       hint: "correct or remove the file; without one the node's service account is used",
-      cause: thrown,
     });
   }
 }

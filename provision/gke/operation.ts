@@ -7,7 +7,7 @@ import { CallFailure, isMissing } from "./failure.ts";
 import type { Operation } from "./resources.ts";
 
 /** Alias changes take seconds; minutes when the zone is busy. */
-export const OPERATION_DEADLINE = 300_000;
+const OPERATION_DEADLINE = 300_000;
 /** The cloud's wait may answer at once: between two of them goes about this, with chance. */
 const POLL = 1_000;
 

@@ -13,7 +13,7 @@ import type { CloudPlan, CloudStep, Goal } from "#provision/cloud.ts";
 import { type Provisioning, entryOf } from "#provision/journal.ts";
 import { changingScopes } from "./credentials.ts";
 import { AGENT_CONFIG } from "./guest-agent.ts";
-import { type GkeSeen, placeOf } from "./seen.ts";
+import { type GkeSeen, RANGE_REMEDY, placeOf } from "./seen.ts";
 import { CHECK_ALIAS, CHECK_RANGE, GUEST_AGENT, rangeStepId } from "./steps.ts";
 
 /** Per NIC, by the VPC quota page. */
@@ -166,9 +166,7 @@ export function checkCovers(range: string, subnet: Prefix, target: string): void
   throw new BrokerError(
     "cloud-conflict",
     `${target} has ${range}, which does not cover ${formatPrefix(subnet)}`,
-    {
-      hint: "a secondary range cannot grow: choose a --subnet inside it, or, when no node uses it any more, delete it and make one that covers all nodes (docs/gke.md)",
-    },
+    { hint: RANGE_REMEDY },
   );
 }
 

@@ -1,11 +1,17 @@
 // The pool that a GKE node can use, and what pool.json says against what is there.
 
 import { type Ip, ipFromNumber } from "#core/address.ts";
-import { type Prefix, formatPrefix, prefixLast } from "#core/prefix.ts";
+import {
+  type Prefix,
+  containsPrefix,
+  formatPrefix,
+  parsePrefix,
+  prefixLast,
+} from "#core/prefix.ts";
 import type { Difference, Goal, Published } from "#provision/cloud.ts";
 import { provisioningOf } from "#provision/journal.ts";
 import type { PoolFile } from "#provision/pool-file.ts";
-import type { GkeSeen } from "./seen.ts";
+import { RANGE_REMEDY, type GkeSeen, placeOf } from "./seen.ts";
 import { isOfThisInstance } from "./steps.ts";
 
 /** The node's addresses; none while its alias is not there. */
@@ -69,8 +75,11 @@ export function compare(pool: PoolFile, seen: GkeSeen): readonly Difference[] {
       recorded: pool.subnet,
       found: nic.aliasIpRanges.map(({ ipCidrRange }) => ipCidrRange).join(", ") || "none",
       hint: "guests cannot be reached: run cocoon-net init again",
+      topic: "origin",
     });
   else differences.push(...originDifferences(pool, alias.subnetworkRangeName ?? ""));
+  if (alias === undefined || alias.subnetworkRangeName === seen.rangeName)
+    differences.push(...rangeDifferences(pool, seen));
   if (pool.primaryNIC !== (seen.link ?? ""))
     differences.push({
       what: `link with the MAC ${seen.mac} of nic0`,
@@ -84,8 +93,27 @@ export function compare(pool: PoolFile, seen: GkeSeen): readonly Difference[] {
       recorded: "off",
       found: "on",
       hint: "run cocoon-net init again; until then the broker removes the route whenever it comes back",
+      topic: "agent",
     });
   return differences;
+}
+
+/** The range may have been made by the init of another node, for that node alone. */
+function rangeDifferences({ subnet }: PoolFile, seen: GkeSeen): Difference[] {
+  const range = seen.subnetwork.secondaryIpRanges.find(
+    ({ rangeName }) => rangeName === seen.rangeName,
+  );
+  const [outer, inner] = [parsePrefix(range?.ipCidrRange ?? ""), parsePrefix(subnet)];
+  if (outer === undefined || inner === undefined || containsPrefix(outer, inner)) return [];
+  return [
+    {
+      what: `secondary range ${seen.rangeName} of ${placeOf(seen.subnetworkReference)}`,
+      recorded: `covers ${subnet}`,
+      found: formatPrefix(outer),
+      hint: RANGE_REMEDY,
+      topic: "range",
+    },
+  ];
 }
 
 function originDifferences({ aliasRangeName, subnet }: PoolFile, found: string): Difference[] {

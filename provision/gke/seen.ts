@@ -28,6 +28,10 @@ export const instanceReference = (identity: NodeIdentity): InstanceReference => 
   name: identity["name"] ?? "",
 });
 
+/** For a range that was made too small. */
+export const RANGE_REMEDY =
+  "a secondary range cannot grow: choose a --subnet inside it, or, when no node uses it any more, delete it and make one that covers all nodes (docs/gke.md)";
+
 /** In words for messages. */
 export const placeOf = (reference: SubnetworkReference): string =>
   `subnetwork ${reference.name} (project ${reference.project}, region ${reference.region})`;
