@@ -73,7 +73,12 @@ export interface Difference {
   readonly recorded: string;
   readonly found: string;
   readonly hint: string;
+  /** Where the difference has a symptom of its own that doctor names. */
+  readonly topic?: DifferenceTopic;
 }
+
+/** `origin`: the node's block or where it comes from; `leftover`: what is ours, unused, and keeps addresses. */
+export type DifferenceTopic = "origin" | "range" | "link" | "ingress" | "leftover" | "agent";
 
 /** What publishing needs of the cloud: everything that pool.json records beside the goal. */
 export interface Published {

@@ -59,6 +59,12 @@ export async function observe(
   const groupIds = scope.securityGroups.length > 0 ? scope.securityGroups : (primary?.groups ?? []);
   const groups: SeenGroup[] = [];
   for (const id of groupIds) groups.push(await readGroup(api, id, signal));
+  const recorded = scope.pool?.eniIDs ?? [];
+  const others = interfaces
+    .filter(({ id }) => recorded.includes(id))
+    .flatMap((one) => one.groups.filter((id) => !groupIds.includes(id)));
+  const guestGroups: SeenGroup[] = [];
+  for (const id of new Set(others)) guestGroups.push(await readGroup(api, id, signal));
   return {
     nodeName: scope.nodeName,
     instance: instance.InstanceId,
@@ -77,7 +83,8 @@ export async function observe(
     subnets,
     interfaces,
     groups,
-    recorded: scope.pool?.eniIDs ?? [],
+    guestGroups,
+    recorded,
     host: await host.observe(),
     now: api.timing.now(),
     warnings,
@@ -194,7 +201,7 @@ async function readInterfaces(
   const filters: Parameters[] = [
     { InstanceId: scope.identity.instance },
     ...(subnetID === undefined ? [] : [{ SubnetId: subnetID }]),
-    ...(subnetID === undefined || scope.pool === undefined
+    ...(subnetID === undefined || scope.provisioning === undefined
       ? [{ VpcId: vpc, TagFilters: ofNode }]
       : []),
   ];

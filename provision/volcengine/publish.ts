@@ -2,13 +2,14 @@
 
 import { type Ip, ipFromNumber, ipToNumber } from "#core/address.ts";
 import { type Prefix, formatPrefix, parsePrefix, prefixLast } from "#core/prefix.ts";
-import type { Difference, Goal, Published } from "#provision/cloud.ts";
+import type { Difference, DifferenceTopic, Goal, Published } from "#provision/cloud.ts";
 import { type Attachment, provisioningOf } from "#provision/journal.ts";
 import type { PoolFile } from "#provision/pool-file.ts";
+import { authorizeCommand, ingressOf } from "./ingress.ts";
 import { placementOf } from "./ownership.ts";
 import { interfacesOfNode, nodeLayout } from "./plan.ts";
 import { subnetNamed } from "./plan-subnet.ts";
-import { type SeenInterface, type VolcengineSeen, sameBlock } from "./seen.ts";
+import { type SeenInterface, type SeenSubnet, type VolcengineSeen, sameBlock } from "./seen.ts";
 
 export function publish(goal: Goal, seen: VolcengineSeen): Published {
   const subnet = subnetNamed(seen, goal.subnet);
@@ -69,15 +70,69 @@ const linkOf = (one: SeenInterface | undefined, seen: VolcengineSeen) =>
     ? undefined
     : seen.host.links.find(({ mac }) => mac === one.mac);
 
+/** Groups that the guests' interfaces are in; those that new ones would get, while there is none. */
+function ingressDifferences(
+  { groups, guestGroups, vpc }: VolcengineSeen,
+  here: readonly SeenInterface[],
+): Difference[] {
+  const used = new Set(here.flatMap((one) => one.groups));
+  return [...groups, ...guestGroups]
+    .filter(({ id }) => used.size === 0 || used.has(id))
+    .flatMap((group) =>
+      vpc.blocks.flatMap((block): Difference[] => {
+        const ingress = ingressOf(group, block);
+        if (ingress.kind === "open") return [];
+        const closed = ingress.kind === "closed";
+        return [
+          {
+            what: `security group ${group.id}`,
+            recorded: `lets ${formatPrefix(block)} in`,
+            found: closed ? "does not" : `drops some of it (${ingress.rule})`,
+            hint: closed
+              ? `run init with --authorize-vpc-ingress, or: ${authorizeCommand(group.id, block)}`
+              : "remove that rule, or give it a higher number",
+            topic: "ingress",
+          },
+        ];
+      }),
+    );
+}
+
+/** Each interface keeps its own address and its secondary ones from all others, attached or not. */
+function leftoverDifferences(
+  ours: readonly SeenInterface[],
+  subnet: SeenSubnet | undefined,
+): Difference[] {
+  const left = ours.filter((one) => one.instance === "" && one.subnetID === subnet?.id);
+  if (subnet === undefined || left.length === 0) return [];
+  const addresses = left.reduce((sum, { ips }) => sum + 1 + ips.length, 0);
+  return [
+    {
+      what: `detached interfaces of ours in subnet ${subnet.id}`,
+      recorded: "none",
+      found: `${left.length} (${left.map(({ id }) => id).join(" ")}) with ${addresses} addresses`,
+      hint: "cocoon-net teardown deletes them; cocoon-net init, run again, attaches or deletes them",
+      topic: "leftover",
+    },
+  ];
+}
+
 export function compare(pool: PoolFile, seen: VolcengineSeen): readonly Difference[] {
   const block = parsePrefix(pool.subnet);
   const subnet = seen.subnets.find((one) => block !== undefined && sameBlock(one.block, block));
   const again = "run cocoon-net init again";
   const differences: Difference[] = [];
-  const differ = (what: string, recorded: string, found: string, hint: string) => {
-    if (recorded !== found) differences.push({ what, recorded, found, hint });
+  const differ = (
+    what: string,
+    recorded: string,
+    found: string,
+    hint: string,
+    topic?: DifferenceTopic,
+  ) => {
+    if (recorded === found) return;
+    differences.push({ what, recorded, found, hint, ...(topic === undefined ? {} : { topic }) });
   };
-  differ(`subnet ${pool.subnet}`, pool.subnetID, subnet?.id ?? "nothing", again);
+  differ(`subnet ${pool.subnet}`, pool.subnetID, subnet?.id ?? "nothing", again, "origin");
   const byId = new Map(seen.interfaces.map((one) => [one.id, one]));
   for (const id of pool.eniIDs) {
     const one = byId.get(id);
@@ -91,9 +146,8 @@ export function compare(pool: PoolFile, seen: VolcengineSeen): readonly Differen
             : `attached to ${one.instance}`;
     differ(`interface ${id}`, "attached", found, again);
   }
-  const here = interfacesOfNode(seen, provisioningOf(pool)).filter(
-    (one) => one.instance === seen.instance && one.subnetID === subnet?.id,
-  );
+  const ours = interfacesOfNode(seen, provisioningOf(pool));
+  const here = ours.filter((one) => one.instance === seen.instance && one.subnetID === subnet?.id);
   for (const one of here)
     if (!pool.eniIDs.includes(one.id))
       differ(`interface ${one.id}`, "nothing", "attached, ours", again);
@@ -116,7 +170,8 @@ export function compare(pool: PoolFile, seen: VolcengineSeen): readonly Differen
       link === undefined
         ? `no link with MAC ${one.mac}: see whether the instance hot-plugs interfaces, or reboot it`
         : `ip link set ${link.name} up, or ${again}`,
+      "link",
     );
   }
-  return differences;
+  return [...differences, ...ingressDifferences(seen, here), ...leftoverDifferences(ours, subnet)];
 }
