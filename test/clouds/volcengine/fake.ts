@@ -215,7 +215,7 @@ export class FakeVolcengine implements Controlled {
       parameters: parametersOf(action, pairsOf(exchange)),
       settings: this.settings,
       now: this.now(),
-      newId: (prefix: string) => `${prefix}-${this.#number().toString(36).padStart(16, "2f")}`,
+      newId: (prefix: string) => `${prefix}-${this.#number().toString(36).padStart(16, "0")}`,
       newMac: () => `00:16:3e:f0:${byte(this.#number() >> 8)}:${byte(this.#made)}`,
       emit: (change: VolcengineChange) => this.changes.emit(change),
     };
