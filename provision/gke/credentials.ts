@@ -56,7 +56,7 @@ function ofMachine(metadata: Metadata, signal: AbortSignal): OAuth2Client {
   const client = new OAuth2Client();
   let asked: Promise<{ access_token: string; expiry_date: number }> | undefined;
   const ask = async () => {
-    const { value, expires } = await metadata.token(changingScopes, signal);
+    const { value, expires } = await metadata.token(signal);
     return { access_token: value, expiry_date: expires };
   };
   // Calls that go out together share one token.

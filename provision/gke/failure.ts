@@ -21,7 +21,7 @@ const staleWords = /CONDITION_NOT_MET|conditionNotMet|fingerprint/i;
 const transientOperation =
   /RESOURCE_NOT_READY|INTERNAL_ERROR|BACKEND_ERROR|RESOURCE_OPERATION_RATE/;
 
-/** How a call failed. `status` 0: no whole answer came; its `reason` is then `network` or `garbage`. */
+/** How a call failed. `status` 0: no whole answer came; its `reason` is then `network`, `deadline` or `garbage`. */
 export class CallFailure extends Error {
   /** The API's name of the call, for example `instances.get`. */
   readonly call: string;
@@ -82,12 +82,7 @@ export function retryAfterOf(header: string | null): number | undefined {
 }
 
 /** What leaves this room: a BrokerError that says the next step. */
-export function explained(thrown: unknown, call?: string): unknown {
-  if (thrown instanceof DeadlineError)
-    return new BrokerError("cloud-unavailable", `${call ?? "Compute Engine"}: ${thrown.message}`, {
-      hint: "check that this node reaches the Compute Engine API (Private Google Access, DNS, proxies), then run the command again",
-      cause: thrown,
-    });
+export function explained(thrown: unknown): unknown {
   if (!(thrown instanceof CallFailure)) return thrown;
   const [code, hint] = meaning(thrown);
   const status = thrown.status === 0 ? "" : ` (HTTP ${thrown.status})`;
@@ -99,7 +94,6 @@ export function explained(thrown: unknown, call?: string): unknown {
 }
 
 function meaning(failure: CallFailure): readonly [ErrorCode, string] {
-  const again = "run the command again: it goes on from there";
   if (rateWords.test(said(failure)))
     return [
       "cloud-unavailable",
@@ -145,7 +139,12 @@ function meaning(failure: CallFailure): readonly [ErrorCode, string] {
       "cloud-conflict",
       "the cloud refuses the change: choose ranges that fit the network (docs/gke.md, address plan)",
     ];
-  return ["cloud-unavailable", again];
+  if (failure.status === 0)
+    return [
+      "cloud-unavailable",
+      "check that this node reaches the Compute Engine API (Private Google Access, DNS, proxies), then run the command again: it goes on from there",
+    ];
+  return ["cloud-unavailable", "run the command again: it goes on from there"];
 }
 
 const said = ({ reason, message }: CallFailure): string => `${reason} ${message}`;

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { mkdir, open, realpath, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { BrokerError } from "#core/errors.ts";
+import { BrokerError, toBrokerError } from "#core/errors.ts";
 import type { StepOutcome, Run } from "#provision/cloud.ts";
 import type { Notes } from "#provision/journal.ts";
 import { replaceFile } from "#provision/replace-file.ts";
@@ -56,13 +56,22 @@ export class GuestAgent {
     return { units: this.#units(), routesOff: routesAreOff((await this.#read()) ?? "") };
   }
 
-  /** Switches the routes off; what was there before goes to the journal first. */
+  /** Switches the routes off; what was there before goes to the journal first. Where it cannot, the pool is usable all the same. */
   async turnOff(run: Run): Promise<StepOutcome> {
     const before = await this.#read();
     if (!routesAreOff(before ?? "")) {
       const { text, replaced } = turnOff(before ?? "");
       await run.note(notesOf(replaced, before !== undefined));
-      await this.#write(text);
+      try {
+        await this.#write(text);
+      } catch (thrown) {
+        const { message, hint } = toBrokerError(thrown);
+        return {
+          kind: "short",
+          reason: message,
+          hint: `the broker removes the agent's route whenever it comes back; ${hint}`,
+        };
+      }
     }
     return { kind: "done", notes: await this.#restart(run) };
   }

@@ -91,10 +91,12 @@ export class Metadata {
     return (text ?? "").split(/\s+/).filter((scope) => scope !== "");
   }
 
-  /** Throws `cloud-denied` when the machine has no service account. */
-  async token(scopes: readonly string[], signal: AbortSignal): Promise<Token> {
-    const wanted = encodeURIComponent(scopes.join(","));
-    const path = `/instance/service-accounts/default/token?scopes=${wanted}`;
+  /**
+   * With all the scopes that the machine has: asking for one that it has not, or has under a wider name, could be
+   * refused. Throws `cloud-denied` when the machine has no service account.
+   */
+  async token(signal: AbortSignal): Promise<Token> {
+    const path = "/instance/service-accounts/default/token";
     const parsed = tokenSchema.safeParse(parseJson(await this.#required(path, signal)));
     if (!parsed.success) throw unavailable("the metadata server's token is not one");
     const { access_token, expires_in } = parsed.data;
@@ -131,12 +133,12 @@ export class Metadata {
       signal.throwIfAborted();
       if (thrown instanceof BrokerError) throw thrown;
       const reason = thrown instanceof Error ? thrown.message : String(thrown);
-      throw unavailable(`the metadata server did not give ${path.replace(/\?.*/, "")}: ${reason}`);
+      throw unavailable(`the metadata server did not give ${path}: ${reason}`);
     }
   }
 
   async #once(path: string, form: RegExp, signal: AbortSignal): Promise<string | undefined> {
-    const name = `metadata ${path.replace(/\?.*/, "")}`;
+    const name = `metadata ${path}`;
     const response = await fetch(this.#base + path, {
       headers: { [FLAVOR]: "Google" },
       redirect: "error",

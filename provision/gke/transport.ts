@@ -1,7 +1,7 @@
 // One HTTP call to Compute Engine at a time: authorised, bounded in time and size, repeated while that helps, counted.
 
 import * as z from "zod/mini";
-import { type RetryLimits, type Timing, retried } from "#provision/retry.ts";
+import { DeadlineError, type RetryLimits, type Timing, retried } from "#provision/retry.ts";
 import { readBounded } from "./body.ts";
 import type { Credentials } from "./credentials.ts";
 import { CallFailure, classify, retryAfterOf } from "./failure.ts";
@@ -58,7 +58,7 @@ export class Transport {
     this.#base = endpointUrl(options.endpoint);
   }
 
-  /** The answer's JSON. Throws a CallFailure or a DeadlineError once repeating is over. */
+  /** The answer's JSON. Throws a CallFailure once repeating is over. */
   async call(request: ApiRequest, signal: AbortSignal): Promise<unknown> {
     const { limits, timing } = this.#options;
     let renewed = false;
@@ -78,6 +78,9 @@ export class Transport {
       signal,
       call: (_, limited) => this.#once(client, request, limited),
       classify: classified,
+    }).catch((thrown: unknown) => {
+      if (!(thrown instanceof DeadlineError)) throw thrown;
+      throw new CallFailure(request.name, 0, "deadline", thrown.message, { cause: thrown });
     });
   }
 

@@ -110,6 +110,22 @@ describe("3. an operation that ends in an error after HTTP 200", () => {
     expect(patches(node)).toHaveLength(3);
   });
 
+  it("is told when it takes too long, and the next run goes on waiting for it", async () => {
+    await using stack = new AsyncDisposableStack();
+    const node = await testNode(stack, { options: { callsUntilDone: 10_000 } });
+    share(node);
+    await expect(node.init()).rejects.toMatchObject({
+      code: "cloud-unavailable",
+      message: expect.stringMatching(/^operation operation-.* has not ended after 300 s$/),
+    });
+    node.fake.change({ kind: "settle-operations" });
+    await node.init();
+    expect(patches(node)).toHaveLength(1);
+    await node.teardown().catch(() => node.fake.change({ kind: "settle-operations" }));
+    await node.teardown();
+    expect(node.fake.audit()).toMatchObject(cleanAudit);
+  });
+
   it("is waited for by the process that comes after the one that began it", async () => {
     await using stack = new AsyncDisposableStack();
     const node = await testNode(stack, { options: { callsUntilRunning: 10, callsUntilDone: 30 } });

@@ -16,6 +16,21 @@ describe("7. the guest agent's route", () => {
     );
     expect(node.read("/etc/default/instance_configs.cfg")).toContain("ip_aliases = false");
   });
+
+  it("stays on where its file cannot be written: the pool is published and called degraded", async () => {
+    await using stack = new AsyncDisposableStack();
+    const node = await testNode(stack);
+    // A folder in the way of the temporary file: root can write everywhere else.
+    node.write("/etc/default/.instance_configs.cfg.new/in-the-way", "");
+    const { pool, degraded } = await node.init();
+    expect(pool.ips).toHaveLength(140);
+    expect(degraded).toEqual([
+      expect.stringMatching(/cannot write \/etc\/default\/instance_configs\.cfg/),
+    ]);
+    expect(node.restarts).toEqual([]);
+    await node.teardown();
+    expect(node.fake.audit()).toMatchObject(cleanAudit);
+  });
 });
 
 describe("8. the VM was made anew under its name", () => {
