@@ -63,13 +63,17 @@ export class TestNode implements Disposable {
   restartFails = false;
   limits: RetryLimits = patient;
   pool: PoolFile | undefined;
-  readonly #server: HttpServer;
+  readonly #name: string;
+  readonly #api: HttpServer;
+  readonly #metadata: HttpServer;
 
-  constructor(fake: FakeGce, server: HttpServer) {
+  constructor(fake: FakeGce, api: HttpServer, metadata: HttpServer, name: string = NODE) {
     this.fake = fake;
-    this.#server = server;
+    this.#name = name;
+    this.#api = api;
+    this.#metadata = metadata;
     this.root = mkdtempSync(join(tmpdir(), "cocoon-gke-"));
-    const mac = "42:01:0a:80:00:02";
+    const mac = fake.state.resources.instanceNamed(name).interfaces[0]?.mac ?? "";
     this.write("/sys/class/net/lo/address", "00:00:00:00:00:00\n");
     this.write("/sys/class/net/ens4/address", `${mac}\n`);
     this.write("/sys/class/net/ens4/ifindex", "2\n");
@@ -88,7 +92,9 @@ export class TestNode implements Disposable {
   }
 
   /** Time is the fake's, and only waiting moves it; a deadline passes when the fake has decided not to answer. */
-  get timing(): Timing {
+  timing: Timing = this.#ownTiming();
+
+  #ownTiming(): Timing {
     return {
       now: () => this.fake.state.clock.now(),
       random: () => 0.5,
@@ -110,8 +116,8 @@ export class TestNode implements Disposable {
   open(environment: Readonly<Record<string, string>> = {}): Gke {
     return openGke({
       environment: {
-        CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE: this.#server.url,
-        GCE_METADATA_HOST: this.#server.url.replace("http://", ""),
+        CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE: this.#api.url,
+        GCE_METADATA_HOST: this.#metadata.url.replace("http://", ""),
         ...environment,
       },
       timing: this.timing,
@@ -149,7 +155,7 @@ export class TestNode implements Disposable {
     const gke = this.open();
     const identity = await requireIdentity(gke, never);
     const prepared = await prepareRemoval(gke, {
-      nodeName: NODE,
+      nodeName: this.#name,
       identity,
       existing: this.pool,
       includeUntagged: options.includeUntagged ?? false,
@@ -203,7 +209,7 @@ export async function testNode(
 ): Promise<TestNode> {
   const fake = stack.use(new FakeGce(gkeScenario(change)));
   const server = await fake.startAll({ host: "127.0.0.1", port: 0 }, NODE);
-  return stack.use(new TestNode(fake, server));
+  return stack.use(new TestNode(fake, server, server));
 }
 
 /** What the audit shows when nothing leaked and nothing foreign was touched. */
