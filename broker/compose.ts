@@ -16,6 +16,7 @@ import { takeInstanceLock } from "#broker/linux/instance-lock.ts";
 import { openInspection } from "#broker/linux/inspection.ts";
 import { openEvidence } from "#broker/linux/evidence.ts";
 import { smallestMtu } from "#broker/linux/mtu.ts";
+import { namespaceId } from "#broker/linux/namespace-id.ts";
 import { openNetlink } from "#broker/linux/netlink.ts";
 import { nicsByMac } from "#broker/linux/nic-names.ts";
 import { openReplyTap } from "#broker/linux/reply-tap.ts";
@@ -133,6 +134,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     portOf: (mac) => forwarding.portOf(mac),
     nameOf: interfaceName,
     indexOf: interfaceIndex,
+    namespaceId: (path) => namespaceId(outside.netlink, path),
   });
   const node = createNodeKeeper({
     network: nodeNetworkOf(poolFile, config, mtu),

@@ -5,6 +5,7 @@ import type { GuestLeasing } from "#broker/dhcp/leasing-port.ts";
 import type { NodeLinks, NodeTables } from "#broker/node/ports.ts";
 import { SOURCE_TABLE } from "#broker/node/source-table.ts";
 import type { Config } from "./config.ts";
+import { containerPorts } from "./container-ports.ts";
 import { GuestPorts } from "./guest-ports.ts";
 import type { Parts } from "./parts.ts";
 import { limitPorts } from "./port-limit.ts";
@@ -31,12 +32,14 @@ export interface GuestGuardsOptions {
   readonly portOf: (mac: Mac) => number | undefined;
   readonly nameOf: (index: number) => string | undefined;
   readonly indexOf: (name: string) => number | undefined;
+  /** The kernel's number for the namespace at that path. */
+  readonly namespaceId: (path: string) => Promise<number | undefined>;
 }
 export interface GuestGuards {
   readonly leasing: GuestLeasing;
   readonly ports: GuestPorts;
   readonly sources: SourceGuard;
-  /** Calls back when a guest was given an address: its port may have become a guest's. */
+  /** Calls back when a port has become a guest's, where that matters to the node's set-up. */
   onGuest(action: () => void): void;
 }
 
@@ -46,11 +49,21 @@ export function createGuestGuards(options: GuestGuardsOptions): GuestGuards {
   const { ledger, guests } = parts;
   const limit = enabled ? CHECKED_LIMIT : dhcpLeasesPerPort;
   const ports = new GuestPorts({ ...options, ledger, limit });
-  const watched = enabled || guestIsolation || limit > 0;
+  let guest: () => void = () => undefined;
+  const judged = enabled || guestIsolation;
+  const judge = async (): Promise<void> => {
+    const open = judged ? ports.unjudged() : [];
+    if (open.length === 0) return;
+    const containers = await containerPorts(open, { ...options, bridge: config.bridge, ledger });
+    for (const port of open) ports.judge(port, containers.has(port));
+    guest();
+  };
+  const watched = judged || limit > 0;
   const sources = createSourceGuard({
     ...options,
     enabled,
     watched,
+    judge,
     bridge: config.bridge,
     ledger,
     ports,
@@ -72,15 +85,16 @@ export function createGuestGuards(options: GuestGuardsOptions): GuestGuards {
       parts.trouble(what, error);
     },
   });
-  let guest: () => void = () => undefined;
-  if (watched) {
-    telemetry.subscribe(({ event, renewed }) => {
+  if (enabled)
+    telemetry.subscribe(({ event }) => {
       if (event === "lease.released" || event === "lease.bound") sources.touch();
-      if (event === "lease.bound" && renewed === false) guest();
     });
-  }
   const emit = telemetry.record.bind(telemetry);
-  const bound = (mac: Mac) => sources.admit(mac);
+  const bound = async (mac: Mac): Promise<void> => {
+    if (!judged) return;
+    await judge();
+    await sources.admit(mac);
+  };
   return {
     leasing: watched ? limitPorts({ guests, ports, now, emit, bound }) : guests,
     ports,

@@ -27,6 +27,7 @@ export class GuestPorts {
   readonly #options: GuestPortsOptions;
   readonly #portOf = new Map<Mac, number>();
   readonly #macsOf = new Map<number, Set<Mac>>();
+  readonly #containers = new Map<number, boolean>();
   /** Requests under way: they count as if they held their address. */
   readonly #binding = new Map<Mac, number>();
   #unplaced: Mac[] = [];
@@ -36,9 +37,24 @@ export class GuestPorts {
     this.limit = options.limit;
   }
 
-  /** Ports with guests behind them. */
+  /** Ports with guests behind them; those that are containers', or not yet known to be none, are not among them. */
   ports(): ReadonlySet<number> {
-    return new Set(this.#macsOf.keys());
+    return new Set([...this.#macsOf.keys()].filter((port) => this.#containers.get(port) === false));
+  }
+
+  /** Whether the port is a container's, in which somebody asked for an address by DHCP. */
+  isContainers(port: number): boolean {
+    return this.#containers.get(port) === true;
+  }
+
+  /** Ports of which nobody has said yet whether they are containers'. */
+  unjudged(): readonly number[] {
+    return [...this.#macsOf.keys()].filter((port) => !this.#containers.has(port));
+  }
+
+  /** Holds until no guest is behind the port. */
+  judge(port: number, containers: boolean): void {
+    if (this.#macsOf.has(port)) this.#containers.set(port, containers);
   }
 
   placed(): ReadonlyMap<Mac, number> {
@@ -149,6 +165,8 @@ export class GuestPorts {
     this.#portOf.delete(mac);
     const macs = this.#macsOf.get(port);
     macs?.delete(mac);
-    if (macs?.size === 0) this.#macsOf.delete(port);
+    if (macs?.size !== 0) return;
+    this.#macsOf.delete(port);
+    this.#containers.delete(port);
   }
 }

@@ -33,6 +33,8 @@ export interface SourceGuardOptions {
   readonly now: () => Millis;
   /** Index of an interface; undefined when there is none of that name. */
   readonly indexOf: (name: string) => number | undefined;
+  /** Finds out of new guests' ports whether they are containers'. */
+  readonly judge: () => Promise<void>;
   /** The table was written; `drift`: though nothing of ours had changed. */
   readonly wrote: (drift: boolean) => void;
   /** Once per fight: somebody else keeps changing the table. */
@@ -69,7 +71,13 @@ export function createSourceGuard(options: SourceGuardOptions): SourceGuard {
     const desired = desiredTable(standing, ledger, ports);
     if (desired.text !== written?.text) await write(desired, false);
   };
+  const find = (): Promise<void> => {
+    ports.sweep();
+    ports.look();
+    return options.judge();
+  };
   const look = async (): Promise<void> => {
+    await find();
     standing = bridgePorts(await links.observe(), bridge);
   };
   const check = async (): Promise<void> => {
@@ -94,12 +102,14 @@ export function createSourceGuard(options: SourceGuardOptions): SourceGuard {
     });
     return next;
   };
+  const untilCheck = (): number => Math.max(0, checked + PERIOD - performance.now());
   /** Changes alone do not show what somebody else did to the table: that is looked at every period, however busy. */
-  const turnOnce = async (touched: boolean): Promise<void> => {
+  const turnOnce = async (): Promise<void> => {
+    const due = untilCheck() === 0;
+    // Also when the look fails: the next one is a period away.
+    if (due) checked = performance.now();
     await look();
-    if (touched && performance.now() - checked < PERIOD) return followSoon();
-    checked = performance.now();
-    await inTurn(check);
+    await (due ? inTurn(check) : followSoon());
   };
   const trouble = (thrown: unknown): void =>
     options.trouble(
@@ -125,6 +135,7 @@ export function createSourceGuard(options: SourceGuardOptions): SourceGuard {
     admit: (mac) => {
       if (!enabled) return Promise.resolve();
       const place = ports.placeOf(mac);
+      if (place !== undefined && ports.isContainers(place)) return Promise.resolve();
       const stands = ports
         .addressesOf(mac)
         .every((ip) => written?.admitted.has(admission(place, mac, ip)));
@@ -133,12 +144,11 @@ export function createSourceGuard(options: SourceGuardOptions): SourceGuard {
     async run(signal) {
       if (!enabled) await removeLeftOver().catch(trouble);
       while (!signal.aborted) {
-        const touched = early.signal.aborted;
-        if (touched) await pause(SETTLE_TIME, signal);
+        if (early.signal.aborted) await pause(SETTLE_TIME, signal);
         early = new AbortController();
-        if (enabled) await turnOnce(touched).catch(trouble);
-        else if (options.watched) findPorts(ports);
-        await pause(PERIOD, AbortSignal.any([signal, early.signal]));
+        if (enabled) await turnOnce().catch(trouble);
+        else if (options.watched) await find().catch(trouble);
+        await pause(enabled ? untilCheck() : PERIOD, AbortSignal.any([signal, early.signal]));
       }
     },
   };
@@ -153,11 +163,6 @@ function recall(listing: string, { ports, indexOf }: SourceGuardOptions): void {
   }
 }
 
-function findPorts(ports: GuestPorts): void {
-  ports.sweep();
-  ports.look();
-}
-
 interface Desired {
   readonly text: string;
   /** What the text lets through, as {@link admission} words it. */
@@ -165,8 +170,8 @@ interface Desired {
 }
 
 function desiredTable(standing: BridgePorts, ledger: Ledger, ports: GuestPorts): Desired {
-  findPorts(ports);
   const bound = [...ports.placed()]
+    .filter(([, port]) => !ports.isContainers(port))
     .map(([mac, port]) => ({ port, mac, ips: ports.addressesOf(mac) }))
     .filter(({ ips }) => ips.length > 0)
     .toSorted((one, other) => (one.mac < other.mac ? -1 : 1));

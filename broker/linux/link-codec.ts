@@ -20,7 +20,16 @@ const ADDRESS_BYTES = 8;
 const AF_BRIDGE = 7;
 const IFF_UP = 1;
 /** IFLA_* of if_link.h. */
-const link = { mac: 1, name: 3, mtu: 4, master: 10, portInfo: 12, info: 18, alias: 20 } as const;
+const link = {
+  mac: 1,
+  name: 3,
+  mtu: 4,
+  master: 10,
+  portInfo: 12,
+  info: 18,
+  alias: 20,
+  peerNamespace: 37,
+} as const;
 const info = { kind: 1, portData: 5 } as const;
 /** IFLA_BRPORT_ISOLATED. */
 const PORT_ISOLATED = 33;
@@ -39,6 +48,8 @@ export interface LinkEntry {
   readonly master?: number;
   readonly mac?: Mac;
   readonly alias: string;
+  /** The kernel's number for the namespace of a veth's other end, where that is not this one (IFLA_LINK_NETNSID). */
+  readonly peerNamespace?: number;
   /** Of a bridge port. */
   readonly isolated: boolean;
 }
@@ -67,6 +78,7 @@ export function readLink(message: Message): LinkEntry | undefined {
   const port = readAttributes(details.get(info.portData) ?? Buffer.alloc(0), 0);
   const master = attributes.get(link.master)?.readUInt32LE(0);
   const mac = attributes.get(link.mac);
+  const peerNamespace = attributes.get(link.peerNamespace)?.readInt32LE(0);
   return {
     index: body.readInt32LE(4),
     name: readText(attributes.get(link.name)),
@@ -76,6 +88,7 @@ export function readLink(message: Message): LinkEntry | undefined {
     alias: readText(attributes.get(link.alias)),
     isolated: port.get(PORT_ISOLATED)?.readUInt8(0) === 1,
     ...(master === undefined ? {} : { master }),
+    ...(peerNamespace === undefined ? {} : { peerNamespace }),
     ...(mac?.length === 6 ? { mac: macFromBytes(mac) } : {}),
   };
 }

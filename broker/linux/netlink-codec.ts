@@ -31,6 +31,8 @@ export const messageType = {
   newNeighbour: 28,
   deleteNeighbour: 29,
   getNeighbour: 30,
+  newNamespaceId: 88,
+  getNamespaceId: 90,
   newRule: 32,
   deleteRule: 33,
   getRule: 34,

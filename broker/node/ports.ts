@@ -17,6 +17,8 @@ export interface NodeLink {
   readonly mtu: number;
   readonly master?: number;
   readonly alias: string;
+  /** Number of the namespace that a veth's other end is in; absent where that is ours. */
+  readonly peerNamespace?: number;
   readonly isolated: boolean;
   readonly addresses: readonly NodeAddress[];
 }

@@ -30,6 +30,13 @@ const table = (node: TestNode): Promise<string> =>
 const bridgeMac = async (node: TestNode): Promise<string> =>
   (await node.namespace.exec(["cat", "/sys/class/net/cni0/address"])).trim();
 
+const pingFrom = (source: string) => ["ping", "-c", "1", "-W", "10", "-I", source, GATEWAY];
+
+const isolatedPorts = async (node: TestNode): Promise<number> => {
+  const links = await node.namespace.exec(["ip", "-d", "link", "show", "master", "cni0"]);
+  return links.split("isolated on").length - 1;
+};
+
 /** What the node hears of the frames, one line each; the last one must be let through. */
 async function heard(node: TestNode, guest: Guest, frames: readonly Buffer[]): Promise<string[]> {
   await using station = await openStation(guest.namespace, "eth0");
@@ -141,6 +148,26 @@ test("containers keep working, and may not speak as a guest", async () => {
   await net.pod.exec(["ip", "link", "set", "eth0", "address", MAC]);
   const spoofed = await net.pod.attempt(["ping", "-c", "1", "-W", "1", GATEWAY]);
   expect(spoofed.code).not.toBe(0);
+});
+
+test("a container that asks for an address by DHCP as well keeps the use of its own, and is not isolated", async () => {
+  await using node = await start(["--guest-mac-check", "--guest-isolation"]);
+  await using net = await namespaces("pod");
+  const { ips, interfaces } = await addPod(node, { id: "pod", namespace: net.pod });
+  const own = ips[0]?.address.split("/")[0] ?? "";
+  const mac = interfaces.find((one) => one.sandbox !== undefined && one.sandbox !== "")?.mac ?? "";
+  await using client = await bindGuest("udhcpc", { namespace: net.pod, mac }, node.folder);
+  const leased = await client.address();
+  expect(leased).not.toBe(own);
+  for (const source of [own, leased]) await net.pod.exec(pingFrom(source));
+  // A guest's port is found out in the same moment, and treated as one.
+  const guest = await node.plugGuest("guest", MAC);
+  await using second = await bindGuest("udhcpc", guest, node.folder);
+  await second.address();
+  expect(await table(node)).toContain(MAC);
+  expect(await table(node)).not.toContain(mac);
+  await net.pod.exec(pingFrom(own));
+  await waitFor(async () => (await isolatedPorts(node)) === 1, { what: "one isolated port" });
 });
 
 test("the table outlives the broker, is put right when it is changed, and goes with teardown or without the flag", async () => {
