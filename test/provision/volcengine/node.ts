@@ -3,6 +3,7 @@
 import { ipFromNumber } from "#core/address.ts";
 import { type Prefix, parsePrefix } from "#core/prefix.ts";
 import type { CloudPlan, Goal } from "#provision/cloud.ts";
+import type { NodeIdentity } from "#provision/journal.ts";
 import { type InitResult, prepareInit } from "#provision/init.ts";
 import type { PoolFile } from "#provision/pool-file.ts";
 import { formatPoolFile, parsePoolFile } from "#provision/pool-file.ts";
@@ -22,6 +23,18 @@ import { FakeHost } from "./fake-host.ts";
 
 /** Every wait of the product takes this part of its time. */
 const SPEED = 1 / 2_000;
+
+/** Time that runs with the fake's own, whose clock is scaled: for many nodes at once. */
+export function scaledTiming(fake: FakeVolcengine, scale: number): Timing {
+  return {
+    now: () => fake.now(),
+    sleep: async (milliseconds, signal) => {
+      await new Promise<void>((resolve) => void setTimeout(resolve, milliseconds / scale));
+      signal.throwIfAborted();
+    },
+    random: Math.random,
+  };
+}
 
 /** Time that runs fast: sleeps are short, and the clock shows as much as they were meant to take. */
 export function fastTiming(fake: FakeVolcengine): Timing {
@@ -60,6 +73,8 @@ export interface NodeOptions extends StandardOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly nodeName?: string;
   readonly index?: number;
+  /** How many times faster than the machine's the fake's clock runs; absent: it is moved by what is slept. */
+  readonly scale?: number;
 }
 
 export const block = (text: string): Prefix => {
@@ -136,13 +151,14 @@ export async function joinNode(fake: FakeVolcengine, url: string, options: NodeO
         ...environment,
       },
       home: "/nonexistent",
-      timing: fastTiming(fake),
-      limits: FAST_LIMITS,
+      timing: options.scale === undefined ? fastTiming(fake) : scaledTiming(fake, options.scale),
+      limits: options.scale === undefined ? FAST_LIMITS : { ...FAST_LIMITS, callDeadline: 15_000 },
       host,
     });
   let killed = new AbortController();
-  const identityOf = async (cloud: ReturnType<typeof open>) => {
-    const identity = await cloud.access.detect(new AbortController().signal);
+  let identity: NodeIdentity | undefined;
+  const identify = async (): Promise<NodeIdentity> => {
+    identity ??= await open().access.detect(new AbortController().signal);
     if (identity === undefined) throw new Error("the metadata server was not recognised");
     return identity;
   };
@@ -153,6 +169,7 @@ export async function joinNode(fake: FakeVolcengine, url: string, options: NodeO
     state,
     pool,
     open,
+    identify,
     transcript,
     nodeName,
     instance,
@@ -170,7 +187,7 @@ export async function joinNode(fake: FakeVolcengine, url: string, options: NodeO
       const prepared = await prepareInit(cloud, {
         goal,
         settings,
-        identity: await identityOf(cloud),
+        identity: await identify(),
         existing: pool(),
         ...common(),
       });
@@ -181,7 +198,7 @@ export async function joinNode(fake: FakeVolcengine, url: string, options: NodeO
       const cloud = open();
       const prepared = await prepareRemoval(cloud, {
         nodeName,
-        identity: await identityOf(cloud),
+        identity: await identify(),
         existing: pool(),
         includeUntagged,
         ...common(),
