@@ -119,6 +119,15 @@ test("a container's MAC is not counted, and gets its own address from a full por
   expect(leasing.offer({ mac: mac(1) }).kind).toBe("offer");
 });
 
+test("whatever is invented, no more is remembered than may be held", () => {
+  const { leasing, seen, ports } = machine(2);
+  for (let number = 0; number < 250; number += 1) {
+    seen.set(mac(number), PORT);
+    leasing.offer({ mac: mac(number) });
+  }
+  expect(ports.placed().size).toBe(2);
+});
+
 test("no limit, and a MAC that the bridge does not know, pass", () => {
   const without = machine(0);
   const unknown = machine(1);
