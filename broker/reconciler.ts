@@ -2,6 +2,7 @@
 
 import { dirname } from "node:path";
 import type { Ip } from "#core/address.ts";
+import type { Moment } from "#core/attach.ts";
 import { decideForget } from "#core/detach.ts";
 import { unchanged } from "#core/effects.ts";
 import type { Finding } from "#core/events.ts";
@@ -19,6 +20,7 @@ import {
 } from "#core/judgement.ts";
 import type { Lease } from "#core/lease.ts";
 import type { Evidence, NamespaceState } from "#core/ports.ts";
+import type { Millis } from "#core/time.ts";
 import type { Leasing } from "./leasing.ts";
 import { type Task, pause } from "./task.ts";
 
@@ -50,11 +52,9 @@ export interface Reconciler extends Task {
   look(signal?: AbortSignal): Promise<number>;
 }
 
-/** A lease that one look spoke against: the very record, what was found, and when. */
-interface Suspect {
-  readonly lease: Lease;
-  readonly finding: Finding;
-  readonly at: number;
+/** A lease that a look spoke against: the very record; `asked` and `at` are of the first such look. */
+interface Suspect extends Against {
+  readonly at: Millis;
 }
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
@@ -72,20 +72,22 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const all = [...leasing.ledger.leases()].filter(isJudged);
     options.follow?.(foldersOf(all));
     const rivals = rivalsOf(all, bootId);
-    const judging = { ...options, bootId };
+    const judging = { ...options, moment: () => leasing.moment() };
     const found = new Map<Ip, Suspect>();
     let next = now + PERIOD;
     for (let start = 0; start < all.length && signal?.aborted !== true; start += SLICE) {
       const slice = all.slice(start, start + SLICE);
-      for (const { lease, finding, answered } of await findingsOf(judging, slice, rivals)) {
-        const before = suspects.get(lease.ip);
-        const at = before?.lease === lease ? before.at : now;
+      for (const one of await findingsOf(judging, slice, rivals)) {
+        const { lease, finding } = one;
+        const known = suspects.get(lease.ip);
+        const before = known?.lease === lease ? known : undefined;
         // Somebody has answered for the address since it was asked for: whoever it is, it is in use.
-        if (answered < now - at) continue;
+        if (before !== undefined && one.answered >= before.asked) continue;
+        const at = before?.at ?? now;
         const due = Math.max(judgedFrom(lease), at + lastsFor(lease, finding));
-        if (before?.lease === lease && due <= now) await release(leasing, lease, finding);
+        if (before !== undefined && due <= now) await release(leasing, lease, finding);
         else {
-          found.set(lease.ip, { lease, finding, at });
+          found.set(lease.ip, { ...one, asked: before?.asked ?? one.asked, at });
           next = Math.min(next, due);
         }
       }
@@ -144,24 +146,26 @@ async function release(leasing: Leasing, lease: Lease, finding: Finding): Promis
   );
 }
 
-/** What speaks against a lease, and how many milliseconds ago its address answered on the bridge; Infinity: not in sight. */
+/** What speaks against a lease; when its address was asked for, and when it answered on the bridge last (-Infinity: never). */
 export interface Against {
   readonly lease: Lease;
   readonly finding: Finding;
-  readonly answered: number;
+  readonly asked: Millis;
+  readonly answered: Millis;
+}
+
+export interface Judging extends Pick<ReconcilerOptions, "evidence" | "trouble"> {
+  readonly moment: () => Moment;
 }
 
 /** Those of the leases that the evidence of now speaks against. Their addresses are asked for, so that a later look knows. */
 export async function findingsOf(
-  {
-    bootId,
-    evidence,
-    trouble,
-  }: Pick<ReconcilerOptions, "evidence" | "trouble"> & { bootId: string },
+  { moment, evidence, trouble }: Judging,
   leases: readonly Lease[],
   rivals: Rivals,
 ): Promise<readonly Against[]> {
   if (leases.length === 0) return [];
+  const { bootId } = moment();
   const inNamespace = addressesSeenBy(await evidence.scan("namespace"), "namespace");
   const found: { readonly lease: Lease; readonly finding: Finding }[] = [];
   for (const lease of leases) {
@@ -173,13 +177,15 @@ export async function findingsOf(
   const about = found.flatMap(({ lease, finding }) =>
     finding === "earlier-boot" ? [] : [lease.ip],
   );
-  const answers = new Map<Ip, number>();
+  const asked = moment().now;
+  const answers = new Map<Ip, Millis>();
   if (about.length > 0) {
-    const asked = new Set(about);
-    for (const { ip, age, evidence: kind } of await evidence.scan("answering", asked))
-      if (kind === "neighbour" && asked.has(ip)) answers.set(ip, age ?? 0);
+    const sightings = await evidence.scan("answering", new Set(about));
+    const { now } = moment();
+    for (const { ip, age, evidence: kind } of sightings)
+      if (kind === "neighbour") answers.set(ip, now - (age ?? 0));
   }
-  return found.map((one) => ({ ...one, answered: answers.get(one.lease.ip) ?? Infinity }));
+  return found.map((one) => ({ ...one, asked, answered: answers.get(one.lease.ip) ?? -Infinity }));
 
   async function speaksAgainst(lease: Lease): Promise<Finding | undefined> {
     const { attachment } = lease;

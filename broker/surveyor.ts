@@ -15,8 +15,10 @@ import { readMemory } from "./mirroring.ts";
 import { type Against, findingsOf } from "./reconciler.ts";
 import { pause } from "./task.ts";
 
-/** Between the two looks, in milliseconds: longer than a call takes from its commit to its route, or a neighbour to answer. */
+/** Between the two looks, in milliseconds: longer than a call takes from its commit to its route. */
 const SETTLE = 1_000;
+/** The same where neighbours were asked: the kernel asks three times, a second apart. */
+const ANSWER = 4_000;
 
 /** What a survey reads of the spool; `broker/stores/spool.ts` implements it. */
 export interface SpoolView {
@@ -48,7 +50,6 @@ export interface Outcome {
 }
 
 interface Look extends Outcome {
-  readonly at: number;
   readonly against: ReadonlyMap<Ip, Against>;
 }
 
@@ -56,7 +57,8 @@ interface Look extends Outcome {
 export async function surveyTwice(options: SurveyorOptions): Promise<Outcome> {
   const first = await look(options, undefined);
   if (first.differences.length === 0) return first;
-  await pause(SETTLE, new AbortController().signal);
+  const settle = first.against.size > 0 ? ANSWER : SETTLE;
+  await pause(settle, new AbortController().signal);
   const second = await look(options, first);
   const differences = second.differences.filter((one) =>
     first.differences.some((other) => isSame(one, other)),
@@ -68,7 +70,6 @@ async function look(options: SurveyorOptions, before: Look | undefined): Promise
   const { ledger, pool, spool } = options;
   await options.settle();
   const { now } = options.moment();
-  const at = performance.now();
   const leases = [...ledger.leases()];
   const against = await evidenceAgainst(options, leases);
   const survey: Survey = {
@@ -79,18 +80,18 @@ async function look(options: SurveyorOptions, before: Look | undefined): Promise
     routes: await options.routes.list(),
     neighbours: await options.inspection.neighbours(),
     inside: await options.inspection.inside(),
-    gone: [...against.values()].filter((one) => before === undefined || lasted(one, before, at)),
+    gone: [...against.values()].filter((one) => before === undefined || lasted(one, before)),
     poolFile: await options.poolFile(),
     mirror: await readMirror(options, leases),
     spool: { waiting: await spool.list(), ...(await spool.leftovers()) },
   };
-  return { differences: compare(survey), survey, at, against };
+  return { differences: compare(survey), survey, against };
 }
 
 /** Whether the look before said the same of the same record, and nobody has answered for the address since. */
-function lasted({ lease, answered }: Against, before: Look, at: number): boolean {
-  const earlier = before.against.get(lease.ip);
-  return earlier?.lease === lease && answered >= at - before.at;
+function lasted({ lease, answered }: Against, { against }: Look): boolean {
+  const earlier = against.get(lease.ip);
+  return earlier?.lease === lease && answered < earlier.asked;
 }
 
 async function evidenceAgainst(
@@ -100,7 +101,7 @@ async function evidenceAgainst(
   const { now, bootId } = moment();
   const judged = leases.filter(isJudged);
   const old = judged.filter((lease) => judgedFrom(lease) <= now);
-  const found = await findingsOf({ bootId, evidence, trouble }, old, rivalsOf(judged, bootId));
+  const found = await findingsOf({ moment, evidence, trouble }, old, rivalsOf(judged, bootId));
   return new Map(found.map((one) => [one.lease.ip, one]));
 }
 

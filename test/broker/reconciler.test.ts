@@ -120,8 +120,8 @@ test.each([
 
 test("a neighbour counts as life only if it answered after it was asked", async () => {
   for (const [age, kept] of [
-    [GONE_GRACE - 1, true],
-    [GONE_GRACE, false],
+    [GONE_GRACE, true],
+    [GONE_GRACE + 1, false],
     [GONE_GRACE + 60_000, false],
   ] as const) {
     const state = world();
