@@ -15,7 +15,7 @@ const CLOUD_PATIENCE_MS = 10_000;
 
 export interface CloudSide {
   readonly platform: string;
-  /** State of provisioning; `unrecorded` for a pool of the Go version. */
+  /** State of provisioning; `unrecorded` for a pool of the Go version, `unreadable` for a damaged journal. */
   readonly state: string;
   readonly degraded: readonly string[];
   readonly differences: readonly Difference[];
@@ -31,13 +31,14 @@ export async function cloudSide(
   if (pool === undefined || pool.platform === "local") return undefined;
   const { platform } = pool;
   const signal = AbortSignal.any([interrupted, AbortSignal.timeout(CLOUD_PATIENCE_MS)]);
-  const recorded = provisioningOf(pool);
-  const side = {
-    platform,
-    state: recorded?.state ?? "unrecorded",
-    degraded: recorded?.degraded ?? [],
-  };
+  let side = { platform, state: "unreadable", degraded: [] as readonly string[] };
   try {
+    const recorded = provisioningOf(pool);
+    side = {
+      platform,
+      state: recorded?.state ?? "unrecorded",
+      degraded: recorded?.degraded ?? [],
+    };
     const differences = await withCloud(platform, { environment: cloudEnvironment() }, (cloud) =>
       compareWithCloud(cloud, pool, signal),
     );

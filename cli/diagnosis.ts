@@ -1,11 +1,10 @@
 // What would stop cocoon-net on this machine, judged from facts alone: each finding with its remedy.
 
-import { containsIp, parsePrefix, prefixSize } from "#core/prefix.ts";
-import { parseIp } from "#core/address.ts";
-import type { Config } from "#broker/config.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
-import { otherServers, sourceCheck } from "./guest-diagnosis.ts";
-import type { MachineFacts } from "./machine.ts";
+import { broker, dhcpPort, otherServers, sourceCheck } from "./guest-diagnosis.ts";
+import type { DoctorConfig, MachineFacts } from "./machine.ts";
+import { bridge, poolFile, provisioning, served } from "./pool-diagnosis.ts";
+import { guestAgent, secondaryNics } from "./uplink-diagnosis.ts";
 
 /** Bits of capabilities(7): CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW. */
 const NEEDED_CAPABILITIES: readonly (readonly [bit: bigint, name: string])[] = [
@@ -17,17 +16,11 @@ const NEEDED_CAPABILITIES: readonly (readonly [bit: bigint, name: string])[] = [
 export const LEAST_FREE_BYTES = 100 * 1024 * 1024;
 /** A clock before this was never set: 2025-01-01. */
 const EARLIEST = Date.UTC(2025, 0, 1);
-/** Larger whole-subnet pools leave `ips` out of pool.json, which the Go version needs. */
-const GO_LIMIT = 4_096n;
 
-type DoctorConfig = Pick<
-  Config,
-  "stateDir" | "socket" | "bridge" | "cniConfDir" | "cniBinDir" | "poolFile" | "guestMacCheck"
->;
-type Check = (facts: MachineFacts, config: DoctorConfig) => Finding;
+type Check = (facts: MachineFacts, config: DoctorConfig) => Finding | readonly Finding[];
 
 export const diagnose = (facts: MachineFacts, config: DoctorConfig): readonly Finding[] =>
-  checks.map((check) => check(facts, config));
+  checks.flatMap((check) => check(facts, config));
 
 function privileges({ capabilities }: MachineFacts): Finding {
   const missing = NEEDED_CAPABILITIES.filter(([bit]) => ((capabilities >> bit) & 1n) === 0n).map(
@@ -69,33 +62,6 @@ function firewall({ iptables }: MachineFacts): Finding {
         "iptables is not installed",
         "apt-get install iptables, or run the daemon with --skip-iptables",
       );
-}
-
-function bridge(
-  { bridgeAddresses, bridgePorts, pool }: MachineFacts,
-  config: DoctorConfig,
-): Finding {
-  const name = `bridge ${config.bridge}`;
-  if (bridgeAddresses === undefined) return ok(name, "does not exist yet; the broker makes it");
-  const foreign = bridgeAddresses.filter((address) => address !== pool?.gateway);
-  const free = bridgeAddresses.length === 0 && bridgePorts.length === 0;
-  if (free || (bridgeAddresses.length === 1 && foreign.length === 0))
-    return ok(name, "is ours or free to take");
-  return problem(
-    name,
-    `belongs to somebody else: addresses ${bridgeAddresses.join(" ") || "none"}, ports ${bridgePorts.join(" ") || "none"}`,
-    "choose another name with --bridge",
-  );
-}
-
-function dhcpPort({ dhcpListeners, brokerState }: MachineFacts): Finding {
-  if (dhcpListeners === 0 || brokerState === "running")
-    return ok("dhcp port", "no other DHCP server in the way");
-  return problem(
-    "dhcp port",
-    "another program listens on UDP port 67",
-    "find it with `ss -lunp sport = :67` and stop it, or bind it to its own interfaces",
-  );
 }
 
 function plugins({ plugins: found }: MachineFacts, config: DoctorConfig): Finding {
@@ -158,29 +124,6 @@ function stateFolder({ state }: MachineFacts, config: DoctorConfig): Finding {
   );
 }
 
-function broker({ brokerState }: MachineFacts, config: DoctorConfig): Finding {
-  switch (brokerState) {
-    case "running":
-      return ok("broker", `serves on ${config.socket}`);
-    case "not-serving":
-      return warning(
-        "broker",
-        `runs on ${config.socket} but does not serve`,
-        "cocoon-net status says why",
-      );
-    case "stale":
-      return warning(
-        "broker",
-        `${config.socket} is left from a broker that died`,
-        "start the broker; it replaces the file",
-      );
-    case "absent":
-      return warning("broker", "is not running", "systemctl start cocoon-net");
-    default:
-      return brokerState satisfies never;
-  }
-}
-
 function clock({ now, pool }: MachineFacts): Finding {
   if (now < EARLIEST)
     return problem(
@@ -193,52 +136,6 @@ function clock({ now, pool }: MachineFacts): Finding {
   if (written > now + 60_000)
     return warning("clock", "pool.json was written in the future", "check the clock (timedatectl)");
   return ok("clock", "plausible");
-}
-
-function poolFile({ pool, poolFault, addresses }: MachineFacts, config: DoctorConfig): Finding {
-  if (poolFault !== undefined)
-    return problem("pool", poolFault, "correct the file, or write it anew with cocoon-net adopt");
-  if (pool === undefined)
-    return problem(
-      "pool",
-      `${config.poolFile} does not exist`,
-      "cocoon-net adopt --platform local --subnet <cidr>",
-    );
-  const subnet = parsePrefix(pool.subnet);
-  if (subnet === undefined || !containsIp(subnet, pool.gateway))
-    return problem(
-      "pool",
-      `the gateway ${pool.gateway} is not in ${pool.subnet}`,
-      "write it anew with cocoon-net adopt",
-    );
-  const outside = (pool.ips ?? []).find((ip) => !containsIp(subnet, ip));
-  if (outside !== undefined)
-    return problem(
-      "pool",
-      `${outside} is not in the subnet ${pool.subnet}`,
-      "write it anew with init or adopt and the right --subnet",
-    );
-  const clash = addresses.find(
-    ({ nic, ip }) => nic !== config.bridge && containsText(pool.subnet, ip),
-  );
-  if (clash !== undefined)
-    return problem(
-      "pool",
-      `${pool.subnet} holds ${clash.ip}, which is in use on ${clash.nic}`,
-      "adopt with another --subnet",
-    );
-  if (pool.platform === "local" && pool.ips === undefined && prefixSize(subnet) > GO_LIMIT)
-    return warning(
-      "pool",
-      `${pool.subnet} has more than ${GO_LIMIT} addresses and pool.json does not list them`,
-      "fine here; the Go version cannot use this file",
-    );
-  return ok("pool", `${pool.subnet}, gateway ${pool.gateway}`);
-}
-
-function containsText(subnet: string, address: string): boolean {
-  const [prefix, ip] = [parsePrefix(subnet), parseIp(address)];
-  return prefix !== undefined && ip !== undefined && containsIp(prefix, ip);
 }
 
 const checks: readonly Check[] = [
@@ -257,4 +154,8 @@ const checks: readonly Check[] = [
   broker,
   clock,
   poolFile,
+  provisioning,
+  served,
+  secondaryNics,
+  guestAgent,
 ];

@@ -13,6 +13,8 @@ import { type PoolFile, readPoolFile } from "#provision/pool-file.ts";
 import type { ApiClient } from "#broker/api/client.ts";
 import type { StatusAnswer } from "#broker/api/contract.ts";
 import { type Config, searchPath } from "#broker/config.ts";
+import { type DhcpListener, dhcpListeners } from "./dhcp-listeners.ts";
+import { type UplinkFacts, gatherUplinks } from "./uplink-facts.ts";
 
 export interface MachineFacts {
   /** Effective capabilities as a bit mask (capabilities(7)). */
@@ -21,11 +23,11 @@ export interface MachineFacts {
   readonly ipForward: string | undefined;
   readonly iptables: boolean;
   readonly nft: boolean;
-  /** IPv4 addresses of the bridge; undefined when there is no such link. */
+  /** IPv4 addresses of the bridge as 10.88.100.1/24; undefined when there is no such link. */
   readonly bridgeAddresses: readonly string[] | undefined;
   readonly bridgePorts: readonly string[];
-  /** Sockets bound to UDP port 67. */
-  readonly dhcpListeners: number;
+  /** Who is bound to UDP port 67. */
+  readonly dhcpListeners: readonly DhcpListener[];
   readonly plugins: readonly {
     readonly plugin: string;
     readonly versions: readonly string[];
@@ -37,11 +39,21 @@ export interface MachineFacts {
   readonly brokerState: "running" | "not-serving" | "stale" | "absent";
   /** Other DHCP servers that the broker heard; undefined where it could not be asked. */
   readonly rogueServers: StatusAnswer["rogueServers"];
+  readonly brokerProcess: number | undefined;
+  /** The node's pool as the broker has it; undefined where it could not be asked. */
+  readonly served: { readonly subnet: string; readonly gateway: string | undefined } | undefined;
+  readonly uplinks: UplinkFacts;
   readonly now: number;
   readonly pool: PoolFile | undefined;
   readonly poolFault?: string;
   readonly addresses: readonly { readonly nic: string; readonly ip: string }[];
 }
+
+/** What is judged beside the facts. */
+export type DoctorConfig = Pick<
+  Config,
+  "stateDir" | "socket" | "bridge" | "cniConfDir" | "cniBinDir" | "poolFile" | "guestMacCheck"
+>;
 
 const runtimeSockets: readonly (readonly [name: string, path: string])[] = [
   ["containerd", "/run/containerd/containerd.sock"],
@@ -53,20 +65,21 @@ export async function gatherFacts(
   client: ApiClient,
   now: number,
 ): Promise<MachineFacts> {
-  const [plugins, networks, state, brokerState, rogueServers, pool] = await Promise.all([
+  const [plugins, networks, state, brokerState, told, pool, listeners] = await Promise.all([
     Promise.all(
       containerChain.map(async (plugin) => probe(plugin, join(config.cniBinDir, plugin))),
     ),
     listNetworks(config.cniConfDir),
     stateOf(config.stateDir),
     brokerStateOf(client, config.socket),
-    rogueServersOf(client),
+    toldBy(client),
     poolOf(config.poolFile),
+    dhcpListeners(),
   ]);
   const addresses = Object.entries(networkInterfaces()).flatMap(([nic, found]) =>
     (found ?? [])
       .filter(({ family }) => family === "IPv4")
-      .map(({ address }) => ({ nic, ip: address })),
+      .map(({ address, cidr }) => ({ nic, ip: address, cidr: cidr ?? address })),
   );
   const exists = linkNames(read("/proc/net/dev") ?? "").includes(config.bridge);
   return {
@@ -76,16 +89,17 @@ export async function gatherFacts(
     iptables: isInstalled("iptables-restore"),
     nft: isInstalled("nft"),
     bridgeAddresses: exists
-      ? addresses.filter(({ nic }) => nic === config.bridge).map(({ ip }) => ip)
+      ? addresses.filter(({ nic }) => nic === config.bridge).map(({ cidr }) => cidr)
       : undefined,
     bridgePorts: list(`/sys/class/net/${config.bridge}/brif`),
-    dhcpListeners: listenersOn(67, read("/proc/net/udp") ?? ""),
+    dhcpListeners: listeners,
     plugins,
     networks,
     runtimes: runtimeSockets.filter(([, path]) => existsSync(path)).map(([name]) => name),
     state,
     brokerState,
-    rogueServers,
+    ...told,
+    uplinks: await gatherUplinks(pool.pool),
     now,
     ...pool,
     addresses,
@@ -96,13 +110,6 @@ export async function gatherFacts(
 export function capabilitiesIn(status: string): bigint {
   const mask = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
   return mask === undefined ? 0n : BigInt(`0x${mask}`);
-}
-
-/** How many sockets of /proc/net/udp are bound to the port, on whatever address. */
-export function listenersOn(port: number, table: string): number {
-  const wanted = port.toString(16).toUpperCase().padStart(4, "0");
-  return table.split("\n").filter((line) => line.trim().split(/\s+/)[1]?.split(":")[1] === wanted)
-    .length;
 }
 
 async function probe(
@@ -139,12 +146,19 @@ async function stateOf(folder: string): Promise<MachineFacts["state"]> {
 const isInstalled = (program: string): boolean =>
   [...searchPath(), "/usr/sbin", "/sbin"].some((folder) => existsSync(join(folder, program)));
 
-async function rogueServersOf(client: ApiClient): Promise<StatusAnswer["rogueServers"]> {
+async function toldBy(
+  client: ApiClient,
+): Promise<Pick<MachineFacts, "rogueServers" | "brokerProcess" | "served">> {
   try {
-    return (await client.status()).rogueServers;
+    const { rogueServers, processId, pool } = await client.status();
+    return {
+      rogueServers,
+      brokerProcess: processId,
+      served: { subnet: pool.subnet, gateway: pool.gateway },
+    };
   } catch {
     // Another finding says that the broker does not answer, and why.
-    return undefined;
+    return { rogueServers: undefined, brokerProcess: undefined, served: undefined };
   }
 }
 

@@ -1,6 +1,8 @@
 // cocoon-net doctor: everything that would stop it, each with its remedy.
 
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { diagnoseCloud } from "#cli/cloud-diagnosis.ts";
+import { cloudSide } from "#cli/cloud-side.ts";
 import type { Context } from "#cli/context.ts";
 import { diagnose } from "#cli/diagnosis.ts";
 import { EXIT_OK, EXIT_PROBLEMS } from "#cli/exit-codes.ts";
@@ -19,17 +21,24 @@ const tones: Readonly<Record<Finding["state"], Tone>> = {
 export function doctorCommand(context: Context): Command {
   const command = new Command("doctor")
     .description("look for everything that would stop cocoon-net on this node")
+    .addOption(new Option("--no-cloud", "leave the cloud's side out"))
     .addOption(outputOption());
   addSettings(command, "doctor").addHelpText(
     "after",
-    "\nExamples:\n  cocoon-net doctor\n  cocoon-net doctor --output json | jq '.[] | select(.state != \"ok\")'\n\nEnds with 7 when there is a problem; warnings alone end with 0.",
+    "\nExamples:\n  cocoon-net doctor\n  cocoon-net doctor --no-cloud\n  cocoon-net doctor --output json | jq '.[] | select(.state != \"ok\")'\n\nEnds with 7 when there is a problem; warnings alone end with 0.",
   );
   return command.action(async () => {
     const config = context.config(command);
     const facts = await context.terminal.progress("looking", () =>
       gatherFacts(config, context.client(config), context.now()),
     );
-    const findings = diagnose(facts, config);
+    const { cloud: wanted }: { cloud: boolean } = command.opts();
+    const cloud = wanted
+      ? await context.terminal.progress("reading the cloud", () =>
+          cloudSide(facts.pool, context.interrupted()),
+        )
+      : undefined;
+    const findings = [...diagnose(facts, config), ...diagnoseCloud(facts.pool, cloud)];
     context.terminal.out(
       render(formatOf(command.opts()), findings, () =>
         findings.map((finding) => line(finding, context.terminal)).join(""),
@@ -39,7 +48,8 @@ export function doctorCommand(context: Context): Command {
   });
 }
 
-function line({ check, state, detail, remedy }: Finding, terminal: Terminal): string {
+function line({ check, state, detail, symptom, remedy }: Finding, terminal: Terminal): string {
   const mark = terminal.colour(tones[state], state.padEnd(7));
-  return `${mark}  ${check}: ${detail}\n${remedy === "" ? "" : `         remedy: ${remedy}\n`}`;
+  const more = (name: string, text: string) => (text === "" ? "" : `         ${name}: ${text}\n`);
+  return `${mark}  ${check}: ${detail}\n${more("symptom", symptom ?? "")}${more("remedy", remedy)}`;
 }

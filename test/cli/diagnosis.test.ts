@@ -3,7 +3,8 @@
 import { expect, test } from "vitest";
 import { ip } from "#core/address.ts";
 import { diagnose } from "#cli/diagnosis.ts";
-import { type MachineFacts, capabilitiesIn, listenersOn } from "#cli/machine.ts";
+import { listenersOn } from "#cli/dhcp-listeners.ts";
+import { type MachineFacts, capabilitiesIn } from "#cli/machine.ts";
 import { parsePoolFile } from "#provision/pool-file.ts";
 
 const pool = parsePoolFile(
@@ -31,9 +32,9 @@ const sound: MachineFacts = {
   ipForward: "1",
   iptables: true,
   nft: true,
-  bridgeAddresses: ["10.88.100.1"],
+  bridgeAddresses: ["10.88.100.1/24"],
   bridgePorts: ["veth1"],
-  dhcpListeners: 1,
+  dhcpListeners: [{ program: "node", process: 4242, device: "cni0" }],
   plugins: [
     { plugin: "bridge", versions: ["0.4.0", "1.0.0"] },
     { plugin: "cocoon-ipam", versions: ["1.0.0", "1.1.0"] },
@@ -43,6 +44,9 @@ const sound: MachineFacts = {
   state: { writable: true, freeBytes: 1e9 },
   brokerState: "running",
   rogueServers: [],
+  brokerProcess: 4242,
+  served: { subnet: "10.88.100.0/24", gateway: "10.88.100.1" },
+  uplinks: { secondary: [], agentRoutes: [], agent: undefined },
   now: Date.UTC(2026, 10, 21, 5),
   pool,
   addresses: [
@@ -79,10 +83,15 @@ test.each<[string, Partial<MachineFacts>, string, string]>([
     "warning",
     "10.88.100.9 (02:00:00:00:00:09, port veth9)",
   ],
-  ["bridge cni0", { bridgeAddresses: ["10.244.0.1"] }, "problem", "10.244.0.1"],
-  ["bridge cni0", { bridgeAddresses: ["10.88.100.1", "10.244.0.1"] }, "problem", "10.244.0.1"],
+  ["bridge cni0", { bridgeAddresses: ["10.244.0.1/24"] }, "problem", "10.244.0.1"],
+  [
+    "bridge cni0",
+    { bridgeAddresses: ["10.88.100.1/24", "10.244.0.1/24"] },
+    "problem",
+    "10.244.0.1",
+  ],
   ["bridge cni0", { bridgeAddresses: [], bridgePorts: ["veth9"] }, "problem", "veth9"],
-  ["dhcp port", { dhcpListeners: 1, brokerState: "absent" }, "problem", "port 67"],
+  ["dhcp port", { brokerState: "absent" }, "problem", "node (process 4242) listens"],
   [
     "cni plugins",
     { plugins: [{ plugin: "bridge", versions: [], fault: "it is not there" }] },
