@@ -20,6 +20,7 @@ const SYSTEM_FOLDERS = [
   "packaging",
   "stores",
   "system",
+  "torture",
   "vm",
 ];
 /** Folders of tests that take longer than the whole of `make test` may; `make test-full` runs them. */

@@ -1,0 +1,192 @@
+// ADD, in time and too late, with everything that its answer must not be.
+
+import type { Ip } from "#core/address.ts";
+import type { CniAnswer } from "#broker/api/contract.ts";
+import {
+  NETWORK,
+  type Of,
+  type Setting,
+  callOf,
+  interfaces,
+  isDual,
+  isSticky,
+  resultAddresses,
+} from "./container-call.ts";
+import { type Container, sameAddresses } from "./model.ts";
+import { Contradiction } from "./oracle.ts";
+import { Died, type Session } from "./session.ts";
+
+/** After the wall clock was set, what is older is told by when it came and not by its date, for so long. */
+const CLOCK_SETTLES = 600_000;
+const EXHAUSTED = "no IP addresses available in range set";
+
+export async function add(
+  setting: Setting,
+  { slot, port, confirm, asks }: Of<"add">,
+): Promise<void> {
+  const { session, alone } = setting;
+  const pod = session.pod(slot);
+  pod.namespace ??= session.machine.makeNamespace(`slot-${slot}`);
+  const asked = asks === undefined || isDual(slot) ? undefined : session.addresses[asks];
+  const more = asked === undefined ? {} : { args: { cni: { ips: [asked] } } };
+  const { body, began, container } = callOf(session, "ADD", pod, slot, port, more);
+  const before = foresee(session, container, slot, asked);
+  container.adding = began;
+  if (container.word === "none" || asked !== undefined) container.word = "maybe";
+  const held = alone && container.ips.length > 0;
+  // Another address is asked for: the interface is made anew.
+  if (asked !== undefined) pod.namespace.addresses.delete(container.ifname);
+  const shaky = session.shaky;
+  const answer = await session.alive(session.broker.cni(body));
+  const ips = addressesOf(answer);
+  setting.tell(began, () => {
+    if (ips === undefined) refused(setting, container, shaky, answer, before);
+    else {
+      if (alone) judgeAdd(session, container, ips, before, { held, asked, sticky: isSticky(slot) });
+      session.model.added(container, ips, began);
+    }
+  });
+  if (ips === undefined) return;
+  if (session.pods.get(slot) === pod)
+    pod.namespace.addresses.set(container.ifname, ips as readonly Ip[]);
+  pod.results.set(container.ifname, JSON.parse(answer.stdout));
+  if (!confirm || answer.confirm === undefined) return;
+  const confirming = session.broker.confirm(answer.confirm);
+  // Nobody waits for a confirmation, so that the writer lets it wait for others; here a command behind it drives it on.
+  await session.alive(Promise.allSettled([session.broker.rest()]));
+  await session.alive(confirming).then(
+    () => (container.confirmed = true),
+    (thrown: unknown) => {
+      if (thrown instanceof Died || !shaky) throw thrown;
+    },
+  );
+}
+
+interface Foreseen {
+  /** Free addresses of the pool before the call. */
+  readonly free: number;
+  /** What else could be given: cooling, not offered, the one that cooled longest first. */
+  readonly cooling: readonly string[];
+  /** What cools for the name under which the container keeps its address. */
+  readonly kept: readonly string[];
+}
+
+function foresee(
+  session: Session,
+  container: Container,
+  slot: number,
+  asked: Ip | undefined,
+): Foreseen {
+  const { ledger } = session.broker;
+  const own = [...ledger.cooling()].filter(({ ip }) => session.addresses.includes(ip));
+  const cooling = own
+    .filter(({ ip, sticky }) => sticky === undefined && ledger.offer(ip) === undefined)
+    .toSorted((one, other) => one.since - other.since);
+  const free = session.free();
+  if (container.ips.length === 0 && !isDual(slot) && free === 0 && asked === undefined)
+    session.counts.full += 1;
+  const kept = own.filter(
+    ({ ip, sticky }) =>
+      sticky?.startsWith(`keeper-${slot}-`) === true &&
+      sticky.endsWith(`${container.ifname})`) &&
+      ledger.offer(ip) === undefined,
+  );
+  return { free, cooling: cooling.map(({ ip }) => ip), kept: kept.map(({ ip }) => ip) };
+}
+
+/** A refusal changes nothing; a full pool is the only reason to refuse what is in order. */
+function refused(
+  { session, alone }: Setting,
+  container: Container,
+  shaky: boolean,
+  answer: CniAnswer,
+  before: Foreseen,
+): void {
+  if (shaky || session.shaky) {
+    session.disturbed = true;
+    return;
+  }
+  container.adding = undefined;
+  if (alone) container.word = container.ips.length > 0 ? "held" : "none";
+  const { msg } = JSON.parse(answer.stdout) as { msg: string };
+  if (
+    alone &&
+    msg.startsWith(EXHAUSTED) &&
+    before.free + before.cooling.length > 0 &&
+    !msg.includes("10.203.8.")
+  )
+    throw new Contradiction(
+      `${container.key} was told "${msg}" with ${before.free} free and ${before.cooling.length} cooling`,
+    );
+}
+
+function judgeAdd(
+  session: Session,
+  container: Container,
+  ips: readonly string[],
+  before: Foreseen,
+  { held, asked, sticky }: { held: boolean; asked: Ip | undefined; sticky: boolean },
+): void {
+  const { model, machine } = session;
+  for (const ip of ips) {
+    const others = model.holdersOf(ip, container.key);
+    if (others.length > 0)
+      throw new Contradiction(
+        `${container.key} was given ${ip}, which ${others.join(" and ")} holds`,
+      );
+    const pooled = session.addresses.some((one) => one === ip);
+    if (pooled && !machine.kernel.routes.has(ip as Ip))
+      throw new Contradiction(`${container.key} was told ${ip} before its route stood`);
+    if (!pooled && !ip.startsWith("10.203.8.") && !ip.startsWith("fd00:203::"))
+      throw new Contradiction(`${container.key} was given ${ip}, which is in no pool`);
+    const ended = model.ended.get(ip);
+    if (held || asked !== undefined || ended === undefined || !pooled || before.kept.includes(ip))
+      continue;
+    if (before.free > 0)
+      throw new Contradiction(`${ip} was given again while ${before.free} others were free`);
+    if (
+      model.now - session.steppedAt > CLOCK_SETTLES &&
+      before.cooling.length > 0 &&
+      before.cooling[0] !== ip &&
+      !sameAge(session, before.cooling[0], ip)
+    )
+      throw new Contradiction(`${ip} was given again, and ${before.cooling[0]} had cooled longer`);
+  }
+  if (held && asked === undefined && !sameAddresses(ips, container.ips))
+    throw new Contradiction(
+      `${container.key} held ${container.ips.join(" ")} and is now told ${ips.join(" ")}`,
+    );
+  if (asked !== undefined && !ips.includes(asked))
+    throw new Contradiction(`${container.key} asked for ${asked} and was told ${ips.join(" ")}`);
+  if (
+    sticky &&
+    !held &&
+    asked === undefined &&
+    before.kept.length > 0 &&
+    !ips.some((ip) => before.kept.includes(ip))
+  )
+    throw new Contradiction(
+      `${before.kept.join(" ")} was kept for ${container.key}, which was told ${ips.join(" ")}`,
+    );
+}
+
+const sameAge = ({ model }: Session, one: string | undefined, other: string): boolean =>
+  model.ended.get(one ?? "")?.at === model.ended.get(other)?.at;
+
+/** An ADD of a container that was released since must be refused (spec section 4). */
+export async function lateAdd({ session }: Setting, { slot, port }: Of<"late-add">): Promise<void> {
+  const pod = session.buried.get(slot);
+  if (pod === undefined) return;
+  const container = session.model.container(NETWORK, pod.id, interfaces[port] ?? "eth0");
+  const { buried } = container;
+  if (buried === undefined) return;
+  const { body, began } = callOf(session, "ADD", pod, slot, port, {}, buried.began);
+  if (!session.model.isFenced(container, began)) return;
+  const answer = await session.alive(session.broker.cni(body));
+  if (answer.exitCode === 0)
+    throw new Contradiction(`a late ADD of ${container.key} was answered ${answer.stdout}`);
+}
+
+function addressesOf(answer: CniAnswer): readonly string[] | undefined {
+  return answer.exitCode === 0 ? resultAddresses(JSON.parse(answer.stdout)) : undefined;
+}
