@@ -1,0 +1,162 @@
+// Which address is used again and when, against a model that is a plain list: also over restarts of the broker.
+
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Ip } from "#core/address.ts";
+import { decideAttach } from "#core/attach.ts";
+import { decideDetach } from "#core/detach.ts";
+import type { Decision } from "#core/effects.ts";
+import type { BusinessEvent } from "#core/events.ts";
+import { Ledger } from "#core/ledger.ts";
+import { SECOND } from "#core/time.ts";
+import { decideSweep } from "#core/sweep.ts";
+import { loadLedger } from "#broker/startup.ts";
+import { type MemoryDisk, openMemoryStore } from "#test/fakes/memory-store.ts";
+import { at, container, pool, stamp } from "./lease-fixtures.ts";
+
+const COOLING = 130 * SECOND;
+const STICKY = 30 * 86_400 * SECOND;
+const node = pool("10.9.0.0/29");
+const SIZE = 5;
+
+/** What the model knows of an address that is not free. */
+interface Slot {
+  readonly ip: Ip;
+  holder: string | undefined;
+  sticky: string | undefined;
+  /** When it was released. */
+  since: number;
+}
+
+class Model {
+  slots: Slot[] = [];
+  cooling = () => this.slots.filter(({ holder }) => holder === undefined);
+  expire(now: number): void {
+    this.slots = this.slots.filter(
+      ({ holder, sticky, since }) =>
+        holder !== undefined || now < since + (sticky === undefined ? COOLING : STICKY),
+    );
+  }
+}
+
+/** The core on a disk that outlives it. */
+class Subject {
+  readonly disk: MemoryDisk = new Map();
+  store = openMemoryStore({ disk: this.disk });
+  ledger = new Ledger();
+  now = 0;
+  calls = 0;
+  events: readonly BusinessEvent[] = [];
+
+  async commit<Outcome>(decision: Decision<Outcome>): Promise<Outcome> {
+    this.ledger.apply(decision.changes);
+    await this.store.commit(decision.changes);
+    this.events = decision.events;
+    return decision.outcome;
+  }
+  async restart(): Promise<void> {
+    this.store = openMemoryStore({ disk: this.disk });
+    this.ledger = new Ledger();
+    await loadLedger(this.store, this.ledger);
+  }
+  async sweep(): Promise<void> {
+    for (;;) if (!(await this.commit(decideSweep(this.ledger, at(this.now)))).more) return;
+  }
+  async add(id: string, sticky: string | undefined): Promise<Ip | undefined> {
+    const request = {
+      owner: container(id),
+      attachment: { netns: "/run/netns/x", stamp: stamp(++this.calls) },
+      pool: node,
+      requested: [],
+      strict: false,
+      ...(sticky === undefined ? {} : { sticky }),
+    };
+    const outcome = await this.commit(decideAttach(this.ledger, request, at(this.now)));
+    return outcome.kind === "attached" ? outcome.leases[0]?.ip : undefined;
+  }
+  async del(id: string): Promise<void> {
+    const request = { ...container(id), stamp: stamp(++this.calls) };
+    await this.commit(decideDetach(this.ledger, request, at(this.now)));
+  }
+}
+
+/** One ADD of a container that holds nothing, judged by the model before it follows. */
+async function addAndJudge(subject: Subject, model: Model, id: string, sticky: string | undefined) {
+  const own = model.cooling().filter((slot) => sticky !== undefined && slot.sticky === sticky);
+  const given = await subject.add(id, sticky);
+  const shortened = subject.events.some(({ event }) => event === "cooling.shortened");
+  const cooling = model.cooling().toSorted((one, other) => one.since - other.since);
+  const plain = cooling.filter((slot) => slot.sticky === undefined);
+  if (own.length > 0) {
+    // A sticky name gets an address of its own back, without waiting.
+    expect(own.map((slot) => slot.ip)).toContain(given);
+    expect(shortened).toBe(false);
+  } else if (model.slots.length < SIZE) {
+    // While anything is free, nothing that cools is touched.
+    expect(model.slots.map((slot) => slot.ip)).not.toContain(given);
+    expect(given).toBeDefined();
+    expect(shortened).toBe(false);
+  } else if (cooling.length > 0) {
+    // Else one of the oldest, those kept for a name last; and it is counted.
+    const [oldest] = plain.length > 0 ? plain : cooling;
+    const allowed = (plain.length > 0 ? plain : cooling).filter(
+      (slot) => slot.since === oldest?.since,
+    );
+    expect(allowed.map((slot) => slot.ip)).toContain(given);
+    expect(shortened).toBe(true);
+  } else expect(given).toBeUndefined();
+  if (given === undefined) return;
+  model.slots = model.slots.filter((slot) => slot.ip !== given);
+  model.slots.push({ ip: given, holder: id, sticky, since: 0 });
+}
+
+const step = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("add" as const),
+      name: fc.option(fc.constantFrom("web-0", "web-1"), { nil: undefined }),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("del" as const), which: fc.nat(SIZE) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("wait" as const),
+      seconds: fc.constantFrom(1, 20, 129, 130, 131, 86_400 * 29, 86_400 * 31),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const) }) },
+);
+
+test("an address cools for 130 s unless nothing else is free, the oldest goes first, a name gets its own back", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const subject = new Subject();
+      const model = new Model();
+      let added = 0;
+      for (const one of steps) {
+        if (one.kind === "add") await addAndJudge(subject, model, `c${++added}`, one.name);
+        if (one.kind === "wait") {
+          subject.now += one.seconds * SECOND;
+          await subject.sweep();
+          model.expire(subject.now);
+        }
+        if (one.kind === "restart") await subject.restart();
+        if (one.kind === "del") {
+          const held = model.slots.filter(({ holder }) => holder !== undefined);
+          const slot = held[one.which % Math.max(1, held.length)];
+          if (slot?.holder === undefined) continue;
+          await subject.del(slot.holder);
+          Object.assign(slot, { holder: undefined, since: subject.now });
+        }
+        const states = [...subject.ledger.leases()].map(({ ip, state }) => `${ip} ${state}`);
+        const wanted = model.slots.map(
+          ({ ip, holder }) => `${ip} ${holder === undefined ? "cooling" : "leased"}`,
+        );
+        expect(states.toSorted()).toEqual(wanted.toSorted());
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
