@@ -5,55 +5,7 @@ import { ip } from "#core/address.ts";
 import { diagnose } from "#cli/diagnosis.ts";
 import { listenersOn } from "#cli/dhcp-listeners.ts";
 import { type MachineFacts, capabilitiesIn } from "#cli/machine.ts";
-import { parsePoolFile } from "#provision/pool-file.ts";
-
-const pool = parsePoolFile(
-  JSON.stringify({
-    platform: "local",
-    subnet: "10.88.100.0/24",
-    gateway: "10.88.100.1",
-    ips: ["10.88.100.2"],
-    updatedAt: "2026-11-21T04:00:00Z",
-  }),
-  "pool.json",
-);
-const config = {
-  stateDir: "/var/lib/cocoon/net",
-  socket: "/run/b.sock",
-  bridge: "cni0",
-  cniConfDir: "/etc/cni/net.d",
-  cniBinDir: "/opt/cni/bin",
-  poolFile: "/var/lib/cocoon/net/pool.json",
-  guestMacCheck: false,
-};
-const sound: MachineFacts = {
-  capabilities: (1n << 41n) - 1n,
-  bridgeSupport: true,
-  ipForward: "1",
-  iptables: true,
-  nft: true,
-  bridgeAddresses: ["10.88.100.1/24"],
-  bridgePorts: ["veth1"],
-  dhcpListeners: [{ program: "node", process: 4242, device: "cni0" }],
-  plugins: [
-    { plugin: "bridge", versions: ["0.4.0", "1.0.0"] },
-    { plugin: "cocoon-ipam", versions: ["1.0.0", "1.1.0"] },
-  ],
-  networks: [{ fileName: "29-cocoon-net.conflist", network: "cocoon-net" }],
-  runtimes: ["containerd"],
-  state: { writable: true, freeBytes: 1e9 },
-  brokerState: "running",
-  rogueServers: [],
-  brokerProcess: 4242,
-  served: { subnet: "10.88.100.0/24", gateway: "10.88.100.1" },
-  uplinks: { secondary: [], agentRoutes: [], agent: undefined },
-  now: Date.UTC(2026, 10, 21, 5),
-  pool,
-  addresses: [
-    { nic: "eth0", ip: "192.0.2.5" },
-    { nic: "cni0", ip: "10.88.100.1" },
-  ],
-};
+import { config, pool, sound } from "./sound-machine.ts";
 
 const wrong = (change: Partial<MachineFacts>) =>
   diagnose({ ...sound, ...change }, config).filter(({ state }) => state !== "ok");
