@@ -179,7 +179,8 @@ test("the table outlives the broker, is put right when it is changed, and goes w
   expect(before).toContain(`"guest1" . ${MAC} . ${own}`);
   await node.broker.kill();
   // Silent guests are forgotten by the bridge; the table remembers them.
-  await node.namespace.exec(["ip", "link", "set", "guest1", "type", "bridge_slave", "fdb_flush"]);
+  for (const forget of [["learning", "off"], ["fdb_flush"]])
+    await node.namespace.exec(["ip", "link", "set", "guest1", "type", "bridge_slave", ...forget]);
   await node.broker.start();
   expect(await table(node)).toContain(`"guest1" . ${MAC} . ${own}`);
   await guest.namespace.exec(ping(GATEWAY));
