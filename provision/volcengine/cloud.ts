@@ -40,6 +40,7 @@ export function openVolcengine(options: VolcengineOptions): VolcengineCloud {
   const metadata = openMetadata(environment["COCOON_NET_VOLCENGINE_METADATA"] ?? METADATA_ENDPOINT);
   const home = options.home ?? environment["HOME"] ?? homedir();
   const calls = new Map<string, number>();
+  const waited = new Set<string>();
   let api: Promise<Api> | undefined;
   const openApi = async (region: string): Promise<Api> =>
     new Api({
@@ -60,7 +61,7 @@ export function openVolcengine(options: VolcengineOptions): VolcengineCloud {
       async observe(scope, signal) {
         const { region, warnings } = regionOf(scope, environment);
         api ??= openApi(region);
-        return observe({ api: await api, host, warnings }, scope, signal);
+        return observe({ api: await api, host, warnings, waited }, scope, signal);
       },
       async perform(step, run) {
         if (api === undefined)

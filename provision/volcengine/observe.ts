@@ -42,17 +42,19 @@ export interface Observer {
   readonly api: Api;
   readonly host: Host;
   readonly warnings: readonly string[];
+  /** Tries of the journal that this process has already waited for in vain: it does not wait for them again. */
+  readonly waited: Set<string>;
 }
 
 export async function observe(
-  { api, host, warnings }: Observer,
+  { api, host, warnings, waited }: Observer,
   scope: Scope,
   signal: AbortSignal,
 ): Promise<VolcengineSeen> {
   const instance = await readInstance(api, scope.identity.instance, signal);
   const limits = await readLimits(api, instance.InstanceTypeId, signal);
   const vpc = await api.call(describeVpcAttributes, { VpcId: instance.VpcId }, signal);
-  const { subnets, interfaces } = await settled(api, scope, instance.VpcId, signal);
+  const { subnets, interfaces } = await settled(api, scope, instance.VpcId, waited, signal);
   const primary = interfaces.find(
     ({ type, instance: on }) => type === "primary" && on === instance.InstanceId,
   );
@@ -145,7 +147,13 @@ interface Network {
 }
 
 /** Subnets and interfaces once nothing of ours is between two states or may still be invisible, or after a while. */
-async function settled(api: Api, scope: Scope, vpc: string, signal: AbortSignal): Promise<Network> {
+async function settled(
+  api: Api,
+  scope: Scope,
+  vpc: string,
+  waited: Set<string>,
+  signal: AbortSignal,
+): Promise<Network> {
   const state = waiting(SETTLE);
   for (;;) {
     const subnets = await readSubnets(api, vpc, signal);
@@ -157,8 +165,11 @@ async function settled(api: Api, scope: Scope, vpc: string, signal: AbortSignal)
         passing.has(status) &&
         (isTagged(tags, scope.nodeName) || scope.pool?.eniIDs.includes(id) === true),
     );
-    if (!moving && !mayBeHidden(scope, seen, api.timing.now())) return seen;
-    if (!(await pause(state, api.timing, signal))) return seen;
+    const hidden = hiddenTries(scope, seen, api.timing.now());
+    if (!moving && hidden.every((attempt) => waited.has(attempt))) return seen;
+    if (await pause(state, api.timing, signal)) continue;
+    for (const attempt of hidden) waited.add(attempt);
+    return seen;
   }
 }
 
@@ -167,16 +178,16 @@ const nodeSubnet = (subnets: readonly SeenSubnet[], scope: Scope): SeenSubnet | 
     scope.subnet === undefined ? isTagged(tags, scope.nodeName) : sameBlock(block, scope.subnet),
   );
 
-/** A run that was cut off may have asked for something that the cloud does not show yet. */
-function mayBeHidden(
+/** What a run that was cut off may have asked for and the cloud does not show yet: each as step and moment. */
+function hiddenTries(
   { provisioning, nodeName, ...scope }: Scope,
   seen: Network,
   now: number,
-): boolean {
+): readonly string[] {
   const asked = (provisioning?.entries ?? []).filter(
     ({ state, at }) => state === "intended" && now - Date.parse(at) < HIDDEN_MS,
   );
-  return asked.some(({ step, notes }) => {
+  const hidden = asked.filter(({ step, notes }) => {
     if (step === "create-subnet")
       return nodeSubnet(seen.subnets, { ...scope, provisioning, nodeName }) === undefined;
     const slot = /^create-eni\/([0-9]+)$/.exec(step)?.[1];
@@ -184,6 +195,7 @@ function mayBeHidden(
     const name = interfaceName(nodeName, Number(slot));
     return !seen.interfaces.some((one) => one.id === notes["eniID"] || one.name === name);
   });
+  return hidden.map(({ step, at }) => `${step} ${at}`);
 }
 
 /** By instance and by subnet; by tags too, when nothing says where else ours might be. */
