@@ -105,7 +105,9 @@ function goalOf(
   existing: PoolFile | undefined,
 ): { goal: Goal; warnings: string[] } {
   const subnet = subnetOf(config.subnet ?? existing?.subnet, config.subnet === undefined);
-  const gateway = gatewayOf(subnet, config.gateway ?? existing?.gateway);
+  // Another subnet than the recorded one is refused as that, not for the recorded gateway.
+  const recorded = existing?.subnet === formatPrefix(subnet) ? existing.gateway : undefined;
+  const gateway = gatewayOf(subnet, config.gateway ?? recorded);
   refuseOverlap(subnet, config.bridge, readLocalFacts().addresses);
   const usable = usableAddresses(subnet, gateway);
   const wanted = config.poolSize ?? Math.min(DEFAULT_POOL_SIZE, usable);
