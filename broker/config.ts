@@ -91,7 +91,7 @@ export function notifyEnvironment(
 
 /** Variables that name a cloud's credentials, endpoints and proxies (docs/gke.md, docs/volcengine.md); no others are read. */
 const cloudVariable =
-  /^(HOME|VOLC_|VOLCENGINE_|VOLCSTACK_|GOOGLE_|GCE_|GCLOUD_|CLOUDSDK_|METADATA_|DETECT_GCP_)/;
+  /^(HOME|VOLC_|VOLCENGINE_|VOLCSTACK_|GOOGLE_|GCE_|GCLOUD_|CLOUDSDK_|METADATA_|DETECT_GCP_|COCOON_NET_VOLCENGINE_METADATA$)/;
 
 /** What the cloud side of provisioning may know of the environment. */
 export const cloudEnvironment = (
