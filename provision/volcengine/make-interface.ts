@@ -16,7 +16,7 @@ import { slotFiles } from "./keep-away.ts";
 import { shortOf } from "./outcome.ts";
 import { deleteUnattached } from "./remove-interface.ts";
 import { type SeenInterface, interfaceOf, isTagged } from "./seen.ts";
-import { ASSIGN, ATTACH, CREATE, STALE_MS, pause, waiting } from "./waiting.ts";
+import { ASSIGN, ATTACH, CREATE, STALE_MS, VPC_TURN, pause, waiting } from "./waiting.ts";
 import type { WorkOf } from "./work.ts";
 
 /** States in which a made interface can be used by the next step. */
@@ -54,7 +54,7 @@ async function requestInterface(
   run: Run,
 ): Promise<string | StepOutcome> {
   const subnetID = work.subnetID ?? textOf(run.result("create-subnet")?.["subnetID"]);
-  const state = waiting(CREATE);
+  const state = waiting(VPC_TURN);
   for (;;)
     try {
       const { NetworkInterfaceId } = await api.call(

@@ -7,7 +7,6 @@ import {
   deleteSubnet,
   describeInterfaces,
   describeSecurityGroup,
-  describeVpcAttributes,
 } from "./actions.ts";
 import type { Api } from "./api.ts";
 import { awaited, lookAtSubnet } from "./converge.ts";
@@ -25,19 +24,13 @@ export async function makeSubnet(
   const subnetID = typeof known === "string" ? known : await requestSubnet(api, work, run);
   await run.note({ subnetID });
   await subnetAvailable(api, subnetID, run);
-  await awaited({
-    api,
-    run,
-    patience: SUBNET,
-    what: `VPC ${work.vpc}`,
-    look: () => api.call(describeVpcAttributes, { VpcId: work.vpc }, run.signal),
-    decide: ({ Status }) => (Status === "Available" ? true : undefined),
-    say: ({ Status }) => Status,
-  });
   return { kind: "done", notes: { subnetID } };
 }
 
-/** While another subnet is made the VPC refuses: wait for a turn. */
+/**
+ * While a subnet is made its VPC refuses the next one: wait for a turn. That ours keeps the VPC pending for a moment is
+ * not waited for: other nodes' subnets may follow without a pause, and what needs the VPC next waits by itself.
+ */
 async function requestSubnet(
   api: Api,
   { vpc, zone, cidr, name, tags }: WorkOf<"create-subnet">,

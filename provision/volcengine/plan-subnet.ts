@@ -74,7 +74,7 @@ function planCreation(goal: Goal, seen: VolcengineSeen, cidr: string): Volcengin
     target: `subnet ${cidr}`,
     detail: `in ${vpc.id}, zone ${zone}, named ${subnetName(seen.nodeName)}`,
     changes: ["CreateSubnet"],
-    reads: ["DescribeVpcAttributes", "DescribeSubnetAttributes"],
+    reads: ["DescribeSubnetAttributes"],
     work: {
       kind: "create-subnet",
       vpc: vpc.id,

@@ -1,0 +1,97 @@
+// What belongs to others, or did: subnets that are refused, and what the Go version made without tags.
+
+import { describe, expect, it } from "vitest";
+import { HOST_SUBNET, NODES, OTHER_ZONE } from "#test/clouds/volcengine/standard-scenario.ts";
+import { block, openNode } from "./node.ts";
+import { SUBNET, openWithSubnet, orphan, tags } from "./subnet-node.ts";
+
+describe("a subnet that cannot be used is refused before anything is changed", () => {
+  it.each([
+    ["in another zone", { zoneId: OTHER_ZONE }, "is in zone cn-beijing-b"],
+    ["made for another node", { tags: tags("node-9", NODES[1]) }, "was made for node node-9"],
+    ["that overlaps", { cidr: "172.20.96.0/20" }, "overlaps with subnet"],
+  ])("%s", async (_, change, message) => {
+    await using node = await openWithSubnet(change);
+    await expect(node.init()).rejects.toThrow(message);
+    expect(node.fake.log.mutating).toEqual([]);
+    expect(node.state.file).toBeUndefined();
+  });
+  it("used by another instance", async () => {
+    await using node = await openWithSubnet();
+    node.fake.change(orphan({ tags: [], name: "cocoon-eni-1", instanceId: NODES[1] }));
+    await expect(node.init()).rejects.toThrow(`is used by ${NODES[1]}`);
+  });
+  it("the hosts' own, or outside of the VPC", async () => {
+    await using node = await openNode();
+    await expect(node.init({ subnet: block("172.20.0.0/20") })).rejects.toThrow("hosts' subnet");
+    await expect(node.init({ subnet: block("10.9.0.0/24") })).rejects.toThrow("172.20.0.0/16");
+    expect(node.fake.log.mutating).toEqual([]);
+  });
+});
+
+describe("what the Go version made", () => {
+  const made = {
+    id: "eni-go000000000000001",
+    name: "cocoon-eni-1",
+    tags: [],
+    instanceId: NODES[0],
+  };
+  const recorded = JSON.stringify({
+    platform: "volcengine",
+    nodeName: "node-1",
+    subnet: "172.20.100.0/24",
+    gateway: "172.20.100.1",
+    ips: ["172.20.100.201"],
+    eniIDs: [made.id],
+    subnetID: SUBNET,
+  });
+  it("goes only with --include-untagged, and is named either way", async () => {
+    await using node = await openWithSubnet();
+    node.fake.change(orphan(made));
+    node.state.file = recorded;
+    const kept = await node.teardown();
+    expect(kept.steps.find(({ target }) => target === "interface cocoon-eni-1")).toMatchObject({
+      action: "keep",
+      detail: expect.stringContaining("--include-untagged"),
+    });
+    expect(node.fake.regionNamed().enis.has(made.id)).toBe(true);
+    node.state.file = recorded;
+    await node.teardown(true);
+    expect(node.fake.audit()).toMatchObject({ clean: true });
+  });
+  it("is used by an init over it, tagged or not", async () => {
+    await using node = await openWithSubnet();
+    node.fake.change(orphan(made));
+    node.host.plug("00:16:3e:0f:00:01");
+    node.state.file = recorded;
+    const { pool } = await node.init({ poolSize: 40 });
+    expect(pool.eniIDs[0]).toBe(made.id);
+    expect(pool.ips).toHaveLength(40);
+  });
+  it.each([
+    ["another instance", { ...made, instanceId: NODES[1] }, "attached to"],
+    [
+      "another subnet",
+      { ...made, subnetId: HOST_SUBNET, primaryIp: "172.20.3.3", secondaryIps: [] },
+      "not in the pool's subnet",
+    ],
+    ["another name", { ...made, name: "database" }, "named database"],
+  ])("stays when it has %s", async (_, change, reason) => {
+    await using node = await openWithSubnet();
+    node.fake.change(orphan(change));
+    node.state.file = recorded;
+    const plan = await node.teardown(true);
+    expect(plan.steps.find(({ id }) => id === `keep/${made.id}`)?.detail).toContain(reason);
+    expect(node.fake.regionNamed().enis.has(made.id)).toBe(true);
+  });
+  it("stays altogether when the node was adopted", async () => {
+    await using node = await openWithSubnet();
+    node.fake.change(orphan(made));
+    node.state.file = JSON.stringify({
+      ...JSON.parse(recorded),
+      provisioning: { version: 1, state: "adopted", generation: "", node: {} },
+    });
+    await node.teardown(true);
+    expect(node.fake.log.mutating).toEqual([]);
+  });
+});
