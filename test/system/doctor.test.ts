@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Finding } from "#cli/finding.ts";
+import { COCOON_NET } from "#test/netns/broker.ts";
 import {
   type NetworkNamespace,
   addBridge,
