@@ -88,12 +88,11 @@ function confOf(slot: number, port: number): object {
 /** As the plugin keeps a DEL that no broker took. */
 export function spool(
   session: Session,
-  body: { readonly stamp: Stamp },
-  { key }: Container,
-  began: Began,
+  { body, began, container: { key } }: Call,
+  named = true,
 ): void {
   session.machine.spool(body);
-  session.model.spooled.push({ key, began });
+  session.model.spooled.push({ key, began, named });
 }
 
 export function resultAddresses(result: unknown): string[] {

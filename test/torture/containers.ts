@@ -21,23 +21,18 @@ export async function del(setting: Setting, { slot, port, how, ends }: Of<"del">
   if (pod === undefined) return;
   const known = session.model.container(NETWORK, pod.id, interfaces[port] ?? "eth0");
   if (how === "late" && known.began === undefined) return;
-  const { body, began, container } = delCall(
-    session,
-    pod,
-    slot,
-    port,
-    alone ? how : plainly(how),
-    known,
-  );
+  const way = alone ? how : plainly(how);
+  const call = delCall(session, pod, slot, port, way, known);
+  const { body, began, container } = call;
   if (how !== "late") pod.namespace?.addresses.delete(container.ifname);
   if (ends === "namespace" && how !== "late") session.endPod(slot);
-  if (how === "spooled") return spool(session, body, container, began);
+  if (how === "spooled") return spool(session, call);
   if (container.word === "held" && how !== "late") container.word = "maybe";
   try {
     await session.alive(session.broker.cni(body));
   } catch (thrown) {
     // The plugin keeps what no broker took (spec section 4).
-    spool(session, body, container, began);
+    spool(session, call, way !== "renamed");
     if (thrown instanceof Died) throw thrown;
     session.disturbed = true;
     return;
@@ -47,7 +42,7 @@ export async function del(setting: Setting, { slot, port, how, ends }: Of<"del">
     session.model.released(container, began);
     if (container.word === "maybe" && container.adding === undefined)
       container.word = container.ips.length > 0 ? "held" : "none";
-    if (how !== "renamed" || heldSomething) session.model.bury(container, began);
+    if (way !== "renamed" || heldSomething) session.model.bury(container, began);
     session.buried.set(slot, pod);
     if (ends === "afterwards" && how !== "late" && session.pods.get(slot) === pod)
       session.endPod(slot);
@@ -73,9 +68,9 @@ function delCall(
 export function spoolRelease(session: Session, slot: number): void {
   const pod = session.pods.get(slot);
   if (pod === undefined) return;
-  const { body, began, container } = callOf(session, "DEL", pod, slot, 0);
+  const call = callOf(session, "DEL", pod, slot, 0);
   session.endPod(slot);
-  spool(session, body, container, began);
+  spool(session, call);
 }
 
 export async function check(

@@ -1,7 +1,7 @@
 // The torture run in one process, by hand and for the tests: episodes until enough operations are done, or one fails.
 // node test/torture/in-process.ts [--operations n] [--seed n] [--first episode] [--report file] [--replay file]
 
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Failure, noCounts, runEpisode } from "./episode.ts";
@@ -64,6 +64,10 @@ async function torture(disk: SyncedFile): Promise<void> {
   const report = {
     mode: "in process",
     seed,
+    commit: execFileSync("git", ["rev-parse", "HEAD"], {
+      encoding: "utf8",
+      cwd: import.meta.dirname,
+    }).trim(),
     operations: counts.operations,
     episodes: episode - Number(values.first),
     full: counts.full,

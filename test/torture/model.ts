@@ -52,7 +52,12 @@ export class Model {
   /** Addresses that were given back, when, and by whom. */
   readonly ended = new Map<string, { at: number; readonly holder: string }>();
   /** DELs that lie in the spool. */
-  spooled: { readonly key: string; readonly began: Began }[] = [];
+  spooled: {
+    readonly key: string;
+    readonly began: Began;
+    /** Not under another network's name, which buries nothing but what it finds. */
+    readonly named: boolean;
+  }[] = [];
   boot: string;
   now = 0;
 

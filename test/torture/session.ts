@@ -196,11 +196,12 @@ export class Session {
 
   /** The spool is empty: what lay in it has been done. */
   applySpool(): void {
-    for (const { key, began } of this.model.spooled) {
+    for (const { key, began, named } of this.model.spooled) {
       const container = this.model.containers.get(key);
       if (container === undefined) continue;
+      const found = container.word === "held";
       this.model.released(container, began);
-      this.model.bury(container, began);
+      if (named || found) this.model.bury(container, began);
     }
     this.model.spooled = [];
   }
