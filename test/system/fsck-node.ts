@@ -7,7 +7,7 @@ import { Writable } from "node:stream";
 import { type Ip, type Mac, ip, parseMac } from "#core/address.ts";
 import { decideAttach } from "#core/attach.ts";
 import { decideConfirm } from "#core/detach.ts";
-import { type ContainerOwner, ownerKey } from "#core/lease.ts";
+import { type Attachment, type ContainerOwner, ownerKey } from "#core/lease.ts";
 import { nodePool } from "#core/pool.ts";
 import { type FsckOptions, createFsck } from "#broker/fsck.ts";
 import { readBootId } from "#broker/linux/boot.ts";
@@ -41,8 +41,12 @@ export interface FsckNode extends AsyncDisposable {
   /** Lets minutes pass for everything that is counted in them. */
   later(minutes: number): void;
   /** A confirmed container in that namespace. */
-  attach(containerId: string, netns: string, mac?: Mac): Promise<Ip>;
+  attach(containerId: string, where: Place): Promise<Ip>;
   guest(mac: Mac, address: Ip): Promise<void>;
+}
+
+export interface Place extends Pick<Attachment, "netns" | "identity" | "podUid"> {
+  readonly mac?: Mac;
 }
 
 export const macOf = (last: number): Mac =>
@@ -103,7 +107,7 @@ export function openFsckNode(): FsckNode {
       poolFile: async () => node.poolFile,
     }),
     later: (minutes) => void (ahead += minutes * MINUTES),
-    attach: (containerId, netns, mac) => attach(parts, bootId, { containerId, netns, mac }),
+    attach: (containerId, where) => attach(parts, bootId, containerId, where),
     async guest(mac, address) {
       const request = { mac, ip: address, mode: "selecting", seconds: 86_400 } as const;
       const outcome = await parts.guests.bind(request);
@@ -120,15 +124,20 @@ export function openFsckNode(): FsckNode {
 async function attach(
   { leasing }: Parts,
   bootId: string,
-  asked: { containerId: string; netns: string; mac: Mac | undefined },
+  containerId: string,
+  { netns, identity, podUid, mac }: Place,
 ): Promise<Ip> {
-  const { containerId, netns, mac } = asked;
   const owner: ContainerOwner = { kind: "container", network: "net", containerId, ifname: "eth0" };
   const stamp = { bootId, boottime: String(Math.round(systemClock.boottime() * 1_000_000)) };
   const request = {
     owner,
     pool,
-    attachment: { netns, stamp },
+    attachment: {
+      netns,
+      stamp,
+      ...(identity === undefined ? {} : { identity }),
+      ...(podUid === undefined ? {} : { podUid }),
+    },
     requested: [],
     strict: false,
     ...(mac === undefined ? {} : { mac }),

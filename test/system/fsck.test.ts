@@ -51,7 +51,7 @@ const plants: Readonly<Record<Exclude<DifferenceKind, "ledger-damaged">, Plant>>
   "container-gone": {
     about: "10.201.0.51",
     async make(node) {
-      await node.attach("gone", "/run/netns/cocoon-net-there-is-none");
+      await node.attach("gone", { netns: "/run/netns/cocoon-net-there-is-none" });
       node.later(3);
     },
   },
@@ -68,7 +68,7 @@ const plants: Readonly<Record<Exclude<DifferenceKind, "ledger-damaged">, Plant>>
   },
   "dhcp-differs": {
     about: GUEST_IP,
-    make: (node) => node.attach("same-mac", "/proc/self/ns/net", GUEST),
+    make: (node) => node.attach("same-mac", { netns: "/proc/self/ns/net", mac: GUEST }),
   },
   "outside-pool": {
     about: "10.201.9.9",
@@ -173,7 +173,7 @@ test("what was found in use without a record is kept from everyone", async () =>
 test("an address that somebody uses after its release is not given to another", async () => {
   await using node = await soundNode();
   await using undo = new AsyncDisposableStack();
-  const address = await node.attach("left", "/proc/self/ns/net");
+  const address = await node.attach("left", { netns: "/proc/self/ns/net" });
   await node.parts.cni.release({
     ...release,
     env: { ...release.env, CNI_CONTAINERID: "left" },
@@ -195,7 +195,7 @@ test("an address that somebody uses after its release is not given to another", 
 
 test("a container that is too young to be judged, and one that answers, keep their addresses", async () => {
   await using node = await soundNode();
-  const answering = await node.attach("young", "/run/netns/cocoon-net-there-is-none");
+  const answering = await node.attach("young", { netns: "/run/netns/cocoon-net-there-is-none" });
   expect((await node.fsck(true)).total).toBe(0);
   node.later(3);
 
