@@ -3,6 +3,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { allocatorBench } from "./allocator.ts";
 import type { Bench } from "./bench.ts";
 import { dhcpBench } from "./dhcp.ts";
 import { memoryBench } from "./memory.ts";
@@ -19,6 +20,7 @@ const benches: readonly Bench[] = [
   memoryBench,
   dhcpBench,
   perfdhcpBench,
+  allocatorBench,
 ];
 
 /** Figures that mean nothing must not take the place of those that do. */
