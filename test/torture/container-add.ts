@@ -179,7 +179,8 @@ export async function lateAdd({ session }: Setting, { slot, port }: Of<"late-add
   if (pod === undefined) return;
   const container = session.model.container(NETWORK, pod.id, interfaces[port] ?? "eth0");
   const { buried } = container;
-  if (buried === undefined) return;
+  // No call outlives its boot.
+  if (buried === undefined || buried.began.boot !== session.model.boot) return;
   const { body, began } = callOf(session, "ADD", pod, slot, port, {}, buried.began);
   if (!session.model.isFenced(container, began)) return;
   const answer = await session.alive(session.broker.cni(body));
