@@ -28,9 +28,11 @@ export const pluginBench: Bench = {
   async measure({ quick, progress }): Promise<Findings> {
     await using node = await startNode();
     const spawn = await compile("spawn", node.folder);
+    const forwarder = await compile("forwarder", node.folder, ["-static"]);
     const peer = await hostLocal(node.folder);
     const contestants = [
       await contestant(node, "cocoon-ipam", join(DIST, "cocoon-ipam"), node.conf),
+      await contestant(node, "C forwarder", forwarder, node.conf),
       await contestant(node, "host-local", HOST_LOCAL, peer.conf),
     ];
     const measurements: Measurement[] = [];
@@ -47,9 +49,13 @@ export const pluginBench: Bench = {
     }
     return {
       measurements,
-      ratios: ratiosBetween(measurements, "cocoon-ipam", "host-local"),
+      ratios: [
+        ...ratiosBetween(measurements, "cocoon-ipam", "host-local"),
+        ...ratiosBetween(measurements, "cocoon-ipam", "C forwarder"),
+      ],
       notes: [
         `Contestants alternate run by run; a run is a batch of ADDs and then the DELs of the same containers.`,
+        "C forwarder: the same exchange with the broker by a static C program that knows nothing but its shape: what a plugin costs at least.",
         "cocoon-ipam's answer is durable (fdatasync) and its host route stands before it is printed; host-local writes a file without fsync and makes no route.",
       ],
     };

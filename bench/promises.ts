@@ -121,6 +121,7 @@ function measured(results: Results, name: string, what: string): Measurement {
 }
 
 function ratioIn(results: Results, name: string, what: string, unit: string): Ratio {
+  // The first of a case is that to the peer of which the promise speaks.
   const one = found(results, name).ratios.find((row) => row.case === what && row.unit === unit);
   if (one === undefined) throw new Error(`${name} has no ratio of ${what} in ${unit}`);
   return one;

@@ -17,7 +17,7 @@ test("a quick benchmark alternates its contestants and writes what it found", as
   expect(result).toMatchObject({ name: "plugin", quick: true, node: process.version });
   const calls = result.measurements.filter(({ unit }) => unit === "µs");
   const cases = ["1 at a time", "32 at a time"].flatMap((crowd) =>
-    ["cocoon-ipam", "host-local"].flatMap((contestant) =>
+    ["cocoon-ipam", "C forwarder", "host-local"].flatMap((contestant) =>
       ["ADD", "DEL"].map((verb) => {
         const count = crowd.startsWith("32") ? 8 : 4;
         return [`${verb}, 10 leases, ${crowd}`, contestant, [count, count]];
