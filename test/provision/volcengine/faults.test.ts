@@ -10,11 +10,8 @@ const ADDRESSES = 20;
 /** Nodes and clouds at one time; each waits more than it works. */
 const AT_ONCE = 4;
 const LATE = { polls: 1 };
-const options = {
-  foreign: true,
-  maxEnis: 6,
-  settings: { ...PROMPT, transition: LATE, notFound: LATE, stale: LATE, subnetRelease: LATE },
-};
+const lateness = { transition: LATE, notFound: LATE, stale: LATE, subnetRelease: LATE };
+const options = { foreign: true, maxEnis: 6, settings: { ...PROMPT, ...lateness } };
 const goal = { poolSize: ADDRESSES };
 /** Answers in a row that the product does not outlast. */
 const LASTING = 8;
@@ -65,12 +62,22 @@ async function expectFull(node: TestNode): Promise<void> {
   expect([...lost, ...changed]).toEqual([]);
 }
 
+/** A node that was made while the cloud was quick, and is to be removed now that it is late. */
+async function initialised(): Promise<TestNode> {
+  const node = await openNode({ ...options, settings: PROMPT });
+  await node.init(goal);
+  node.fake.change({ kind: "settings", settings: lateness });
+  node.fake.log.clear();
+  return node;
+}
+
 /** How many calls a run makes that this trouble can meet. */
 async function callsOf(
   trouble: Trouble,
   run: (node: TestNode) => Promise<unknown>,
+  open: () => Promise<TestNode> = () => openNode(options),
 ): Promise<number> {
-  await using node = await openNode(options);
+  await using node = await open();
   await run(node);
   const { calls, mutating } = node.fake.log;
   return (ofChanges.includes(trouble) ? mutating : calls).length;
@@ -128,13 +135,10 @@ describe("teardown, when a call", () => {
   it.each([...troubles, ...ofChanges])(
     "ends in %s, is finished by the next teardown",
     async (trouble) => {
-      const before = await callsOf(trouble, (node) => node.init(goal));
-      const whole = await callsOf(trouble, (node) => node.init(goal).then(() => node.teardown()));
-      const calls = whole - before;
+      const calls = await callsOf(trouble, (node) => node.teardown(), initialised);
       expect(calls).toBeGreaterThan(2);
       await inTurn(calls, async (nth) => {
-        await using node = await openNode(options);
-        await node.init(goal);
+        await using node = await initialised();
         plant(node, trouble, nth);
         await node.teardown().catch(ignored);
         node.fake.faults.clear();
