@@ -29,6 +29,8 @@ export type CloudNode = {
   cocoonNet(...parameters: readonly string[]): Promise<string>;
   /** The same, whatever its exit code. */
   tryCocoonNet(...parameters: readonly string[]): Promise<Output>;
+  /** The same with other variables; an empty one counts as absent. */
+  tryWith(env: Record<string, string>, ...parameters: readonly string[]): Promise<Output>;
   /** Starts it; the process can be killed by the pid that is told. */
   startCocoonNet(...parameters: readonly string[]): Running;
 };
@@ -67,6 +69,8 @@ export async function makeCloudNode(setting: CloudNodeSetting): Promise<CloudNod
     etc,
     cocoonNet: (...parameters) => namespace.exec(command(parameters), { env }),
     tryCocoonNet: (...parameters) => namespace.attempt(command(parameters), { env }),
+    tryWith: (other, ...parameters) =>
+      namespace.attempt(command(parameters), { env: { ...env, ...other } }),
     startCocoonNet: (...parameters) => namespace.spawn(command(parameters), { env }),
   };
 }

@@ -21,7 +21,11 @@ export const OTHER_GKE_NODE = "gke-demo-pool-2";
 export const GKE_SUBNET = "10.205.100.0/24";
 export const PROJECT = "demo-project";
 
-export type GkeOptions = { readonly scenario?: Partial<Scenario> };
+export type GkeOptions = {
+  readonly scenario?: Partial<Scenario>;
+  /** Of the usual init; 6 when absent. */
+  readonly poolSize?: number;
+};
 
 const changeSchema = z.object({
   kind: z.string(),
@@ -32,6 +36,7 @@ const changeSchema = z.object({
 const auditSchema = z.record(z.string(), z.array(z.string()));
 
 export async function openGkeWorld(options: GkeOptions = {}): Promise<World> {
+  const { poolSize = 6 } = options;
   await using undo = new AsyncDisposableStack();
   const folder = undo.use(await temporaryFolder()).path;
   const net = undo.use(await namespaces("node", "vpc"));
@@ -71,7 +76,8 @@ export async function openGkeWorld(options: GkeOptions = {}): Promise<World> {
     subnet: GKE_SUBNET,
     host: PEER,
     nodeAddress: NODE_IP,
-    init: ["init", "--platform", "gke", "--subnet", GKE_SUBNET, "--pool-size", "6"],
+    poolSize,
+    init: ["init", "--platform", "gke", "--subnet", GKE_SUBNET, "--pool-size", `${poolSize}`],
     leftovers: async () => leftoversOf(await fake.audit()),
     check: () => follower.check(),
     [Symbol.asyncDispose]: () => cleanUp.disposeAsync(),

@@ -28,6 +28,8 @@ import { cloudMain, type World } from "./world.ts";
 export type VolcengineOptions = {
   /** Replaces parts of the scenario's settings. */
   readonly settings?: Settings;
+  /** Of the usual init; 6, which is two interfaces, when absent. */
+  readonly poolSize?: number;
   /** Changes the scenario before the fake starts with it. */
   readonly scenario?: (scenario: ScenarioInput) => ScenarioInput;
 };
@@ -46,6 +48,7 @@ const auditSchema = z.object({
 });
 
 export async function openVolcengineWorld(options: VolcengineOptions = {}): Promise<World> {
+  const { poolSize = 6 } = options;
   await using undo = new AsyncDisposableStack();
   const folder = undo.use(await temporaryFolder()).path;
   const net = undo.use(await namespaces("node", "vpc"));
@@ -92,7 +95,8 @@ export async function openVolcengineWorld(options: VolcengineOptions = {}): Prom
     subnet: SUBNET,
     host: PEER,
     nodeAddress: NODE_IP,
-    init: ["init", "--platform", "volcengine", "--subnet", SUBNET, "--pool-size", "6"],
+    poolSize,
+    init: ["init", "--platform", "volcengine", "--subnet", SUBNET, "--pool-size", `${poolSize}`],
     leftovers: async () => leftoversOf(await fake.audit()),
     check: () => follower.check(),
     [Symbol.asyncDispose]: () => cleanUp.disposeAsync(),

@@ -14,6 +14,8 @@ export type World = AsyncDisposable & {
   readonly host: string;
   /** The node's own address. */
   readonly nodeAddress: string;
+  /** Addresses that the usual init asks for. */
+  readonly poolSize: number;
   /** Parameters of the usual `cocoon-net init`. */
   readonly init: readonly string[];
   /** What was left of ours, or was done to what is not ours; empty when the cloud is as it was. */
