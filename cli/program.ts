@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { API_VERSION } from "#broker/api/contract.ts";
 import { toBrokerError } from "#core/errors.ts";
 import { adoptCommand } from "./commands/adopt.ts";
+import { completionCommand } from "./commands/completion.ts";
 import { conflistCommand } from "./commands/conflist.ts";
 import { daemonCommand } from "./commands/daemon.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -31,6 +32,7 @@ const commands: readonly ((context: Context) => Command)[] = [
   teardownCommand,
   installCommand,
   doctorCommand,
+  completionCommand,
   fsckCommand,
 ];
 

@@ -24,9 +24,20 @@ function optionOf(setting: Setting, flag: string): Option {
   );
   // commander takes --no-… for the opposite of a switch; --no-masquerade-cidr is a name like any other.
   option.negate = false;
+  const choices = choicesOf(setting);
+  // Help and completion tell them; the settings' own check refuses others, whatever their source.
+  if (choices.length > 0) option.argChoices = choices;
   if (setting.kind === "list")
     option.argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]);
   return option;
+}
+
+/** The values of a setting that has no others. */
+function choicesOf({ kind, schema }: Setting): string[] {
+  if (kind !== "text") return [];
+  return [...(schema._zod.values ?? [])].flatMap((value) =>
+    typeof value === "string" ? [value] : [],
+  );
 }
 
 /** Names such as DHCP stay as they are. */
