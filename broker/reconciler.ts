@@ -18,7 +18,7 @@ import {
   rivalsOf,
   successorOf,
 } from "#core/judgement.ts";
-import type { Lease } from "#core/lease.ts";
+import type { Attachment, Lease } from "#core/lease.ts";
 import type { Evidence, NamespaceState } from "#core/ports.ts";
 import type { Millis } from "#core/time.ts";
 import type { Leasing } from "./leasing.ts";
@@ -120,6 +120,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     touch: () => early.abort(),
     look,
     async run(signal) {
+      // What waits for an address after a start comes first.
+      await pause(DEBOUNCE, signal);
       while (!signal.aborted) {
         early = new AbortController();
         let next = leasing.moment().now + RETRY;
@@ -167,6 +169,7 @@ export async function findingsOf(
   if (leases.length === 0) return [];
   const { bootId } = moment();
   const inNamespace = addressesSeenBy(await evidence.scan("namespace"), "namespace");
+  const states = new Map<string, NamespaceState>();
   const found: { readonly lease: Lease; readonly finding: Finding }[] = [];
   for (const lease of leases) {
     // A process lives with that address: its namespace's file may only be out of our sight (a mount namespace of our own).
@@ -200,6 +203,17 @@ export async function findingsOf(
 
   async function stateOf({ ip, attachment }: Lease): Promise<NamespaceState> {
     if (attachment === undefined) return "absent";
+    const { netns, identity } = attachment;
+    const key = `${identity?.dev} ${identity?.ino} ${netns}`;
+    // One look serves all addresses of a namespace.
+    const seen = states.get(key);
+    if (seen !== undefined) return seen;
+    const state = await lookAt(ip, attachment);
+    states.set(key, state);
+    return state;
+  }
+
+  async function lookAt(ip: Ip, attachment: Attachment): Promise<NamespaceState> {
     try {
       return await evidence.attachment(attachment);
     } catch (thrown) {
