@@ -1,7 +1,7 @@
 // The actions of VPC and ECS that provisioning uses, with what it reads of their answers.
 
 import * as z from "zod/mini";
-import type { Action } from "./api.ts";
+import { type Action, printable } from "./api.ts";
 
 const MAX_TEXT = 512;
 /** More entries than a page of any list has. */
@@ -9,9 +9,10 @@ const MAX_ENTRIES = 1_024;
 
 const text = z.pipe(
   z.optional(z.nullable(z.string().check(z.maxLength(MAX_TEXT)))),
-  z.transform((value) => value ?? ""),
+  z.transform((value) => printable(value ?? "")),
 );
-const id = z.string().check(z.minLength(1), z.maxLength(128));
+/** IDs and blocks: visible ASCII, since they are sent back and shown. */
+const id = z.string().check(z.minLength(1), z.maxLength(128), z.regex(/^[!-~]+$/));
 const count = z.number().check(z.int(), z.gte(0), z.lte(1_000_000));
 /** An empty list is often null. */
 const list = <Item extends z.core.SomeType>(item: Item) =>

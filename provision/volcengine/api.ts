@@ -181,11 +181,12 @@ function resultOf<Result>(action: Action<Result>, answer: Answer, facts: FaultFa
       answer.retryAfter,
     );
   const { ResponseMetadata: metadata, Result: result } = parsed.data;
-  const requestId = metadata.RequestId.slice(0, MAX_CODE);
+  const requestId = printable(metadata.RequestId).slice(0, MAX_CODE);
   const error = metadata.Error ?? undefined;
   if (error !== undefined || answer.status >= 400) {
-    const apiCode = (error?.Code ?? "").slice(0, MAX_CODE);
-    const message = (error?.Message ?? `HTTP status ${answer.status}`).slice(0, MAX_MESSAGE);
+    const apiCode = printable(error?.Code ?? "").slice(0, MAX_CODE);
+    const said = error?.Message ?? `HTTP status ${answer.status}`;
+    const message = printable(said).slice(0, MAX_MESSAGE);
     throw new ApiFault(
       kindOf(answer.status, apiCode),
       { ...known, apiCode, message, requestId },
@@ -214,6 +215,9 @@ function withoutAnswer(thrown: unknown, signal: AbortSignal): string {
   const code = "code" in thrown && typeof thrown.code === "string" ? thrown.code : thrown.name;
   return `no answer (${code})`;
 }
+
+/** Text from outside that may be shown on a terminal. */
+export const printable = (text: string): string => text.replaceAll(/\p{Cc}/gu, "?");
 
 /** As this API wants lists and structures: `SecurityGroupIds.1`, `Tags.1.Key`. */
 export function flatten(parameters: Parameters): Record<string, string> {

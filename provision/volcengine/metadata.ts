@@ -2,6 +2,7 @@
 
 import { BrokerError } from "#core/errors.ts";
 import type { NodeIdentity } from "#provision/journal.ts";
+import { plainRequest } from "#provision/plain-http.ts";
 import { withDeadline } from "#provision/retry.ts";
 
 export const METADATA_ENDPOINT = "http://100.96.0.96";
@@ -37,17 +38,12 @@ export function openMetadata(endpoint: string): Metadata {
   const fetchText = async (
     path: string,
     headers: Record<string, string>,
-    method: string,
+    method: "GET" | "PUT",
     signal: AbortSignal,
   ) =>
     withDeadline(REQUEST_DEADLINE_MS, signal, async (limited) => {
-      const response = await fetch(`${endpoint}${path}`, {
-        method,
-        headers,
-        redirect: "manual",
-        signal: limited,
-      });
-      return { status: response.status, text: await bounded(response) };
+      const options = { method, headers, maxBytes: MAX_BYTES, signal: limited };
+      return plainRequest(`${endpoint}${path}`, options);
     });
   /** Version 2 of the metadata wants a token; where there is only version 1, plain requests do. */
   const tokenOf = async (signal: AbortSignal): Promise<string> => {
@@ -113,22 +109,8 @@ async function identify(first: First, signal: AbortSignal): Promise<NodeIdentity
   }
 }
 
-async function bounded(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.byteLength;
-    if (size > MAX_BYTES) throw unavailable(`its answer has more than ${MAX_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-/** fetch hides the system's reason one level down. */
-function reasonOf(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return String(thrown);
-  return thrown.cause instanceof Error ? thrown.cause.message : thrown.message;
-}
+const reasonOf = (thrown: unknown): string =>
+  thrown instanceof Error ? thrown.message : String(thrown);
 
 const unavailable = (reason: string, cause?: unknown): BrokerError =>
   new BrokerError(
