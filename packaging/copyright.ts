@@ -8,22 +8,23 @@ import { shippedModules } from "./modules.ts";
 /** A part of the package: where its licence is, and what it is called. */
 export type Part = { name: string; version: string; licence: string; text: string };
 
-/** Names of the packages whose code esbuild put into the command or the plugin, read off its metafiles, and of the add-ons. */
+/** Folders, below node_modules, of the packages whose code esbuild put into the command or the plugin, read off its metafiles, and of the add-ons. */
 export function bundledPackages(root: string): string[] {
-  const names = new Set<string>(Object.keys(shippedModules));
+  const folders = new Set<string>(Object.keys(shippedModules));
   for (const metafile of ["cocoon-net.mjs.meta.json", "cocoon-ipam.js.meta.json"]) {
     const path = join(root, "dist", metafile);
     if (!existsSync(path)) throw new Error(`${path} is missing; run make build`);
     for (const input of inputsOf(readFileSync(path, "utf8"))) {
-      const name = /^.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
-      if (name !== undefined) names.add(name);
+      // A package may bring another version of one that is there: node_modules/a/node_modules/b.
+      const folder = /node_modules\/((?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
+      if (folder !== undefined) folders.add(folder);
     }
   }
-  return [...names].toSorted();
+  return [...folders].toSorted();
 }
 
 export function copyrightText(root: string, packages: readonly string[]): string {
-  const parts = [...packages.map((name) => packagePart(root, name)), ...otherParts(root)];
+  const parts = [...packages.map((folder) => packagePart(root, folder)), ...otherParts(root)];
   const head = [
     `cocoon-net is under the licence below. It brings the parts listed after it, each under its own licence.\n`,
     readFileSync(join(root, "LICENSE"), "utf8"),
@@ -35,8 +36,9 @@ export function copyrightText(root: string, packages: readonly string[]): string
   return `${head.join("\n")}\n${texts.join("")}`;
 }
 
-function packagePart(root: string, name: string): Part {
-  const folder = join(root, "node_modules", name);
+function packagePart(root: string, path: string): Part {
+  const folder = join(root, "node_modules", path);
+  const name = path.replace(/^.*\/node_modules\//, "");
   const { version, license } = manifestOf(folder);
   const files = globSync(
     "{LICENSE,LICENCE,COPYING,dependencies/**/LICENSE,dependencies/**/COPYRIGHT}*",
