@@ -3,8 +3,8 @@
 import * as z from "zod/mini";
 import { BrokerError } from "#core/errors.ts";
 import type { NodeIdentity } from "#provision/journal.ts";
+import { plainRequest } from "#provision/plain-http.ts";
 import { type RetryLimits, type Timing, retried } from "#provision/retry.ts";
-import { readBounded } from "./body.ts";
 import { CallFailure, classify } from "./failure.ts";
 
 const DEFAULT_HOST = "169.254.169.254";
@@ -139,21 +139,19 @@ export class Metadata {
 
   async #once(path: string, form: RegExp, signal: AbortSignal): Promise<string | undefined> {
     const name = `metadata ${path}`;
-    const response = await fetch(this.#base + path, {
+    const answer = await plainRequest(this.#base + path, {
+      method: "GET",
       headers: { [FLAVOR]: "Google" },
-      redirect: "error",
+      maxBytes: MAX_BODY_BYTES,
       signal,
     }).catch((thrown: unknown) => {
       throw new CallFailure(name, 0, "network", networkWords(thrown), { cause: thrown });
     });
-    const body = await readBounded(response.body, MAX_BODY_BYTES).catch((thrown: unknown) => {
-      throw new CallFailure(name, 0, "network", networkWords(thrown), { cause: thrown });
-    });
-    const text = body.trim();
-    if (response.status === 404) return undefined;
-    if (response.status !== 200)
-      throw new CallFailure(name, response.status, "", `HTTP ${response.status}`);
-    if (response.headers.get(FLAVOR) !== "Google")
+    const { status, headers } = answer;
+    const text = answer.text.trim();
+    if (status === 404) return undefined;
+    if (status !== 200) throw new CallFailure(name, status, "", `HTTP ${status}`);
+    if (headers[FLAVOR.toLowerCase()] !== "Google")
       throw new CallFailure(name, 0, "garbage", "the answer is not from Google's metadata server");
     if (!form.test(text))
       throw new CallFailure(name, 0, "garbage", "the answer has not the form that it should have");
