@@ -1,7 +1,7 @@
 # Every job of the project by its name; the work itself is in scripts, so that this page stays a list.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-full demo lint fmt check bench bench-compare package clean
+.PHONY: help setup build test test-full demo demo-gke demo-volcengine lint fmt check bench bench-compare package clean
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 help: ## Show this list
@@ -24,6 +24,12 @@ test-full: setup build ## Run every test, the long ones too; writes docs/test-fu
 
 demo: ## Show a throwaway node at work: a container, a virtual machine, a killed broker (as root)
 	@test/demo/demo.sh
+
+demo-gke: ## Show a node on a fake GKE: init killed and repeated, a guest, teardown, audit (as root)
+	@test/demo/demo-gke.sh
+
+demo-volcengine: ## The same on a fake Volcengine (as root)
+	@test/demo/demo-volcengine.sh
 
 lint: ## Look for mistakes and for what nothing uses
 	@test/setup/npm.sh
