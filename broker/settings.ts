@@ -40,7 +40,7 @@ export const settings = {
       placeholder: "name",
       fallback: "detected",
       meaning: "Where the addresses come from: gke, volcengine or local (no cloud).",
-      usedBy: ["init", "adopt", "teardown"],
+      usedBy: ["init", "adopt", "teardown", "doctor"],
     },
   ),
   nodeName: setting("text", "node-name", z.optional(word), {
@@ -54,7 +54,7 @@ export const settings = {
     placeholder: "cidr",
     fallback: "required",
     meaning: "The block that this node's addresses are taken from.",
-    usedBy: provisioning,
+    usedBy: ["init", "adopt", "doctor"],
   }),
   poolSize: setting("number", "pool-size", z.optional(whole(1, POOL_SIZE_LIMIT)), {
     placeholder: "count",

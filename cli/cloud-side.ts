@@ -11,7 +11,7 @@ import { differencesInWords } from "./difference-text.ts";
 import { formatPairs } from "./table.ts";
 
 /** A person waits for status; a cloud that is slower is told as not reached. */
-const CLOUD_PATIENCE_MS = 10_000;
+export const CLOUD_PATIENCE_MS = 10_000;
 
 export interface CloudSide {
   readonly platform: string;

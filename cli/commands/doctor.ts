@@ -8,6 +8,7 @@ import { diagnose } from "#cli/diagnosis.ts";
 import { EXIT_OK, EXIT_PROBLEMS } from "#cli/exit-codes.ts";
 import type { Finding } from "#cli/finding.ts";
 import { gatherFacts } from "#cli/machine.ts";
+import { foreseeInit } from "#cli/init-foresight.ts";
 import { formatOf, outputOption, render } from "#cli/output.ts";
 import { addSettings } from "#cli/setting-options.ts";
 import type { Terminal, Tone } from "#cli/terminal.ts";
@@ -25,7 +26,7 @@ export function doctorCommand(context: Context): Command {
     .addOption(outputOption());
   addSettings(command, "doctor").addHelpText(
     "after",
-    "\nExamples:\n  cocoon-net doctor\n  cocoon-net doctor --no-cloud\n  cocoon-net doctor --output json | jq '.[] | select(.state != \"ok\")'\n\nEnds with 7 when there is a problem; warnings alone end with 0.",
+    "\nExamples:\n  cocoon-net doctor\n  cocoon-net doctor --no-cloud\n  cocoon-net doctor --platform gke --subnet 172.20.100.0/24\n  cocoon-net doctor --output json | jq '.[] | select(.state != \"ok\")'\n\nOn a node without a pool, --platform and --subnet tell what would stop init.\nEnds with 7 when there is a problem; warnings alone end with 0.",
   );
   return command.action(async () => {
     const config = context.config(command);
@@ -33,12 +34,17 @@ export function doctorCommand(context: Context): Command {
       gatherFacts(config, context.client(config), context.now()),
     );
     const { cloud: wanted }: { cloud: boolean } = command.opts();
-    const cloud = wanted
-      ? await context.terminal.progress("reading the cloud", () =>
-          cloudSide(facts.pool, context.interrupted()),
-        )
-      : undefined;
-    const findings = [...diagnose(facts, config), ...diagnoseCloud(facts.pool, cloud)];
+    const { pool } = facts;
+    const cloud = async (): Promise<readonly Finding[]> =>
+      pool === undefined
+        ? foreseeInit(config, context.now, context.interrupted())
+        : diagnoseCloud(pool, await cloudSide(pool, context.interrupted()));
+    const findings = [
+      ...diagnose(facts, config),
+      ...(wanted
+        ? await context.terminal.progress("reading the cloud", cloud)
+        : diagnoseCloud(pool, undefined)),
+    ];
     context.terminal.out(
       render(formatOf(command.opts()), findings, () =>
         findings.map((finding) => line(finding, context.terminal)).join(""),

@@ -100,7 +100,8 @@ async function hold(config: Config, dryRun: boolean): Promise<Disposable | undef
   return lockProvisioning(config);
 }
 
-function goalOf(
+/** What the settings ask for. Throws `invalid-config` when that makes no sense on this machine. */
+export function goalOf(
   config: Config,
   existing: PoolFile | undefined,
 ): { goal: Goal; warnings: string[] } {

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Finding } from "#cli/finding.ts";
 import { type PoolFile, formatPoolFile } from "#provision/pool-file.ts";
+import { FakeGce } from "#test/clouds/gce/fake-gce.ts";
+import { gkeScenario } from "#test/clouds/gce/scenario.ts";
 import { ACCESS_KEY, GROUP, SECRET_KEY } from "#test/clouds/volcengine/standard-scenario.ts";
 import { temporaryFolder } from "#test/netns/temporary.ts";
 import { testNode } from "#test/provision/gke/node.ts";
@@ -117,5 +119,57 @@ test("GKE: a secondary range that another node made too small", async () => {
     state: "problem",
     symptom: expect.stringContaining("wrong subnet"),
     remedy: expect.stringContaining("right --subnet"),
+  });
+});
+
+describe("before init", () => {
+  const beforeInit = async (environment: Environment, platform: string) => {
+    const flags = ["--platform", platform, "--subnet", "172.20.101.0/24"];
+    const args = ["doctor", "-o", "json", "--state-dir", "/nowhere", "--socket", "/nowhere/b.sock"];
+    const { out } = await runCommand([...args, ...flags], environment);
+    const findings: readonly Finding[] = JSON.parse(out);
+    return findings.filter(({ check }) => check === "init");
+  };
+
+  test("GKE: the range that would stop it", async () => {
+    await using stack = new AsyncDisposableStack();
+    const scenario = gkeScenario();
+    const [subnetwork] = scenario.subnetworks;
+    const [instance] = scenario.instances;
+    const [nic] = instance?.networkInterfaces ?? [];
+    if (subnetwork === undefined || instance === undefined || nic === undefined)
+      throw new Error("the scenario has no node");
+    const tooSmall = { rangeName: "cocoon-pods", ipCidrRange: "172.20.100.0/24" };
+    const secondaryIpRanges = [...(subnetwork.secondaryIpRanges ?? []), tooSmall];
+    // A MAC that a link of every machine has: nic0 must be one of this machine's.
+    const networkInterfaces = [{ ...nic, mac: "00:00:00:00:00:00" }];
+    const fake = stack.use(
+      new FakeGce({
+        ...scenario,
+        subnetworks: [{ ...subnetwork, secondaryIpRanges }],
+        instances: [{ ...instance, networkInterfaces }],
+      }),
+    );
+    const server = await fake.startAll();
+    const places = {
+      CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE: server.url,
+      GCE_METADATA_HOST: server.url.replace("http://", ""),
+    };
+    expect(await beforeInit(places, "gke")).toMatchObject([
+      {
+        state: "problem",
+        detail: expect.stringContaining("does not cover 172.20.101.0/24"),
+        symptom: expect.stringContaining("does not cover it"),
+        remedy: expect.stringContaining("choose a --subnet inside it"),
+      },
+    ]);
+    expect(fake.log.mutating).toEqual([]);
+  });
+
+  test("a cloud that is not there", async () => {
+    const nowhere = { GCE_METADATA_HOST: "127.0.0.1:9" };
+    expect(await beforeInit(nowhere, "gke")).toMatchObject([
+      { state: "warning", remedy: expect.stringContaining("--platform") },
+    ]);
   });
 });
