@@ -37,6 +37,7 @@ const DATAGRAM_BYTES = 64 * 1024;
 
 const AF_NETLINK = 16;
 const AF_INET = 2;
+const AF_BRIDGE = 7;
 const AF_INET6 = 10;
 const SOCK_RAW_CLOEXEC_NONBLOCK = 3 | 0o2000000 | 0o4000;
 const SOL_SOCKET = 1;
@@ -147,13 +148,22 @@ function setBuffer(socket: number, bytes: number): void {
   }
 }
 
-/** Classic BPF: what carries our own port (nlmsg_pid, at byte 12) is dropped before it is queued. */
+/**
+ * Classic BPF: dropped before it is queued is what carries our own port (nlmsg_pid, at byte 12), and what tells of stations
+ * behind a bridge's ports (ndm_family AF_BRIDGE, at byte 16): each new guest is one, and a boot of many would overrun the
+ * buffer and have every route read again.
+ */
 function attachFilter(socket: number, ownPort: number): void {
   const portAsLoaded = Buffer.alloc(4);
   portAsLoaded.writeUInt32LE(ownPort);
   const program = Buffer.concat([
     instruction(0x20, 0, 0, 12),
-    instruction(0x15, 0, 1, portAsLoaded.readUInt32BE(0)),
+    instruction(0x15, 5, 0, portAsLoaded.readUInt32BE(0)),
+    instruction(0x28, 0, 0, 4),
+    instruction(0x15, 1, 0, asLoaded(messageType.newNeighbour)),
+    instruction(0x15, 0, 3, asLoaded(messageType.deleteNeighbour)),
+    instruction(0x30, 0, 0, 16),
+    instruction(0x15, 0, 1, AF_BRIDGE),
     instruction(0x06, 0, 0, 0),
     instruction(0x06, 0, 0, 0xffff_ffff),
   ]);
@@ -163,6 +173,13 @@ function attachFilter(socket: number, ownPort: number): void {
   if (socketCalls.setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, header, header.length) !== 0) {
     throw failure("filter kernel notifications", lastErrno());
   }
+}
+
+/** A number of 16 bits as BPF loads it: in network order, whatever the host's. */
+function asLoaded(value: number): number {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16LE(value);
+  return bytes.readUInt16BE();
 }
 
 function instruction(code: number, whenTrue: number, whenFalse: number, value: number): Buffer {

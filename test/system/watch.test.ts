@@ -82,3 +82,19 @@ it("survives a flood into a tiny buffer, says that it lost some, and the routes 
   expect(await table.list()).toEqual(wanted);
   expect(await resyncRoutes(ledger, table)).toEqual({ added: 0, deleted: 0, failed: 0 });
 });
+
+it("is not flooded by the stations that a bridge learns", async () => {
+  addBridge();
+  run("ip link add port type veth peer name guest");
+  run("ip link set port master cni0 up");
+  using watch = watched(0xffff, 16_384);
+  const station = (index: number): string =>
+    `02:00:00:00:${(index >> 8).toString(16)}:${(index & 255).toString(16)}`;
+  for (const verb of ["add", "delete"])
+    for (let index = 0; index < 100; index += 1)
+      run(`bridge fdb ${verb} ${station(index)} dev port master static`);
+  run("ip link add other type bridge");
+  await waitFor(() => watch.seen.some((change) => change.kinds.has("link")), LIMIT);
+  const later = watch.seen.filter((change) => change.kinds.has("neighbour") || change.lost);
+  expect(later).toEqual([]);
+});
