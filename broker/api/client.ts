@@ -72,6 +72,7 @@ export function createApiClient(socketPath: string): ApiClient {
       const options = { body: JSON.stringify({ repair }), patience: FSCK_LIMIT_MS };
       const response = await open(socketPath, "POST", "/v1/fsck", options);
       const text = await readText(response);
+      if (response.statusCode === 404) throw tooOld("fsck");
       if (response.statusCode !== 200) throw errorOf(response.statusCode ?? 0, text);
       return understand(fsckAnswer, text);
     },
@@ -190,6 +191,11 @@ function parseJson(text: string): unknown {
     return undefined;
   }
 }
+
+const tooOld = (what: string) =>
+  new BrokerError("unsupported-version", `the running broker does not know ${what} yet`, {
+    hint: "restart it with this version: systemctl restart cocoon-net",
+  });
 
 const silent = (socketPath: string, patience: number) =>
   new BrokerError(

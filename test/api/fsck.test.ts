@@ -1,9 +1,13 @@
 // POST /v1/fsck: what is asked reaches the handler, and what makes no sense is refused.
 
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createApiClient } from "#broker/api/client.ts";
 import { fakeBroker } from "./fake-handlers.ts";
 import { askSocket } from "#test/netns/broker.ts";
+import { temporaryFolder } from "#test/netns/temporary.ts";
 
 test("the client's question and answer", async () => {
   await using broker = await fakeBroker();
@@ -27,4 +31,18 @@ test.each([
 test("asked with GET it is refused", async () => {
   await using broker = await fakeBroker();
   expect((await askSocket(broker.socket, "GET", "/v1/fsck")).status).toBe(405);
+});
+
+test("a broker of before is told apart from one that is broken", async () => {
+  await using folder = await temporaryFolder();
+  const socket = join(folder.path, "broker.sock");
+  const server = createServer((_request, response) => response.writeHead(404).end("{}"));
+  await once(server.listen(socket), "listening");
+  try {
+    await expect(createApiClient(socket).fsck(false)).rejects.toMatchObject({
+      code: "unsupported-version",
+    });
+  } finally {
+    server.close();
+  }
 });
