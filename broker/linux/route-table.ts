@@ -64,6 +64,7 @@ export function openRouteTable({ netlink, bridge }: RouteTableOptions): RouteTab
       const requests: NetlinkRequest[] = [];
       for (const change of changes) addRequests(requests, change, templates);
       const answers = await netlink.request(requests);
+      await removeOrphans(netlink, changes, answers, link);
       return changes.map((change, index) => {
         const route = outcome(change, answers[index * 2], false);
         return route ?? outcome(change, answers[index * 2 + 1], true);
@@ -108,6 +109,23 @@ function addRequests(
       ? deleteNeighbour(ip, link, neighbour)
       : addNeighbour(ip, mac, link, neighbour),
   );
+}
+
+/** A neighbour whose route was refused would stand for ever: nothing but its route tells that it is ours. */
+async function removeOrphans(
+  netlink: Netlink,
+  changes: readonly RouteChange[],
+  answers: readonly (Error | undefined)[],
+  link: number,
+): Promise<void> {
+  const orphans = changes.filter(
+    (change, index) =>
+      change.op === "add" &&
+      change.mac !== undefined &&
+      answers[index * 2] !== undefined &&
+      answers[index * 2 + 1] === undefined,
+  );
+  if (orphans.length > 0) await netlink.request(orphans.map(({ ip }) => deleteNeighbour(ip, link)));
 }
 
 /** What is gone already is no error when it was to be deleted, nor is a neighbour that never was. */

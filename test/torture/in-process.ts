@@ -55,7 +55,7 @@ async function torture(disk: SyncedFile): Promise<void> {
     for (const [name, times] of met) points.set(name, (points.get(name) ?? 0) + times);
     if (failure === undefined) continue;
     process.stdout.write(
-      `seed ${seed}, episode ${episode}, operation ${failure.at}: ${failure.message}\n`,
+      `seed ${seed}, episode ${episode}, operation ${failure.at}\nafter ${counts.operations} operations: ${failure.message}\n`,
     );
     await keep(disk, plan, failure);
     process.exitCode = 1;
@@ -64,10 +64,8 @@ async function torture(disk: SyncedFile): Promise<void> {
   const report = {
     mode: "in process",
     seed,
-    commit: execFileSync("git", ["rev-parse", "HEAD"], {
-      encoding: "utf8",
-      cwd: import.meta.dirname,
-    }).trim(),
+    // Nothing is committed of a tree with a planted bug.
+    ...(values.report === undefined ? {} : { commit: commitOfHere() }),
     operations: counts.operations,
     episodes: episode - Number(values.first),
     full: counts.full,
@@ -107,4 +105,12 @@ async function replay(disk: SyncedFile, path: string): Promise<void> {
 
 function sorted(map: ReadonlyMap<string, number>): Record<string, number> {
   return Object.fromEntries([...map].toSorted(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+function commitOfHere(): string {
+  const told = execFileSync("git", ["rev-parse", "HEAD"], {
+    encoding: "utf8",
+    cwd: import.meta.dirname,
+  });
+  return told.trim();
 }

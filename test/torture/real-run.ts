@@ -1,0 +1,127 @@
+// The torture run through real processes: rounds of calls at once, a kill -9 in every few of them, and the judge after each.
+
+import { setTimeout as delay } from "node:timers/promises";
+import { crashPoints, nameOf } from "#test/crash/points.ts";
+import { contradictions } from "#test/crash/oracle.ts";
+import { buildDaemon } from "#test/crash/build-daemon.ts";
+import { waitFor } from "#test/netns/wait-for.ts";
+import { type Random, randomFrom } from "./random.ts";
+import { type Caller, type Tally, containerCall, guestCall } from "./real-calls.ts";
+import { GUESTS, type RealNode, SLOTS, makeRealNode } from "./real-node.ts";
+
+/** Calls that are under way at the same time. */
+const AT_ONCE = 16;
+/** Of them, calls of guests. */
+const GUESTS_AT_ONCE = 5;
+/** Of all rounds, those in which the broker dies. */
+const KILLS = 0.15;
+const LATEST_KILL_MS = 60;
+const SETTLE_LIMIT_MS = 15_000;
+/** Points that a round of such calls meets. */
+const points = crashPoints()
+  .filter(
+    ({ verb, kind }) =>
+      ["ADD", "DEL", "CONFIRM", "REQUEST", "RELEASE", "DISCOVER"].includes(verb) &&
+      kind !== "mirror" &&
+      kind !== "unspool",
+  )
+  .map(nameOf);
+
+export interface RealReport extends Tally {
+  readonly mode: "real processes";
+  readonly seed: number;
+  operations: number;
+  killed: number;
+  restarts: number;
+  readonly byKillPoint: Record<string, number>;
+}
+
+/**
+ * Half of the operations against the broker as it ships, killed at random instants; half against the same broker with the
+ * crash suite's points in it. Throws with every difference found.
+ */
+export async function tortureReally(operations: number, seed: number): Promise<RealReport> {
+  const report: RealReport = {
+    mode: "real processes",
+    seed,
+    operations: 0,
+    full: 0,
+    killed: 0,
+    restarts: 0,
+    byOperation: {},
+    byKillPoint: {},
+  };
+  const random = randomFrom(seed);
+  await phase(report, random, operations / 2, false);
+  await phase(report, random, operations, true);
+  return report;
+}
+
+async function phase(
+  report: RealReport,
+  random: Random,
+  until: number,
+  armed: boolean,
+): Promise<void> {
+  await using world = await makeRealNode(
+    armed ? [process.execPath, await buildDaemon()] : undefined,
+  );
+  const caller: Caller = { world, random, tally: report, generations: [] };
+  let round = 0;
+  while (report.operations < until) {
+    round += 1;
+    const kill = random.chance(KILLS);
+    const point = kill && armed ? random.pick(points) : undefined;
+    if (point !== undefined) world.arm(point);
+    const calls = distinct(random, AT_ONCE - GUESTS_AT_ONCE, SLOTS).map((slot) =>
+      containerCall(caller, slot),
+    );
+    calls.push(...distinct(random, GUESTS_AT_ONCE, GUESTS).map((one) => guestCall(caller, one)));
+    report.operations += calls.length;
+    if (kill) {
+      const at = await die(world, random, point);
+      report.killed += calls.length;
+      report.restarts += 1;
+      report.byKillPoint[at] = (report.byKillPoint[at] ?? 0) + 1;
+    }
+    const restarted = kill ? restart(world) : Promise.resolve();
+    const ends = await Promise.allSettled([...calls, restarted]);
+    const failed = ends.find((end) => end.status === "rejected");
+    if (failed?.status === "rejected") throw failed.reason;
+    await agreed(world, `round ${round} of seed ${report.seed}`);
+  }
+}
+
+/** Where the broker died. */
+async function die(world: RealNode, random: Random, point: string | undefined): Promise<string> {
+  const met = (): boolean => world.broker.ended() !== undefined;
+  if (point === undefined) await delay(random.real() * LATEST_KILL_MS);
+  else await waitFor(met, { limit: 1_000, what: point }).catch(() => undefined);
+  if (met()) return point ?? "by itself";
+  await world.broker.kill();
+  return "at a random instant";
+}
+
+async function restart(world: RealNode): Promise<void> {
+  world.arm(undefined);
+  await world.broker.start();
+}
+
+function distinct(random: Random, many: number, of: number): readonly number[] {
+  const chosen = new Set<number>();
+  while (chosen.size < many) chosen.add(random.below(of));
+  return [...chosen];
+}
+
+/** Routes follow a start, and releases have no answer: for a moment the two may differ. */
+async function agreed(world: RealNode, when: string): Promise<void> {
+  let found: readonly string[] = [];
+  await waitFor(async () => (found = await contradictions(world)).length === 0, {
+    limit: SETTLE_LIMIT_MS,
+    what: "agreement",
+  }).catch((cause: unknown) => {
+    throw new Error(`${when}: ${found.join("; ")}\n${world.broker.logs().slice(-2_000)}`, {
+      cause,
+    });
+  });
+}
