@@ -8,7 +8,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { copyTo, put, setTimes } from "./tree.ts";
+import { DOCUMENTS, copyTo, put, setTimes } from "./tree.ts";
 
 export const PRIVATE_FOLDER = "usr/lib/cocoon-net";
 const DOC_FOLDER = "usr/share/doc/cocoon-net";
@@ -18,9 +18,11 @@ export function buildDeb(root: string, file: string, version: string, seconds: n
   const folder = join(root, PRIVATE_FOLDER);
   renameSync(join(folder, "copyright"), join(root, "copyright"));
   copyTo(join(root, "copyright"), join(root, DOC_FOLDER, "copyright"), 0o644);
-  copyTo(join(folder, "install.md"), join(root, DOC_FOLDER, "install.md"), 0o644);
   rmSync(join(root, "copyright"));
-  rmSync(join(folder, "install.md"));
+  for (const [name] of DOCUMENTS) {
+    copyTo(join(folder, name), join(root, DOC_FOLDER, name), 0o644);
+    rmSync(join(folder, name));
+  }
   put(join(root, "DEBIAN/control"), control(version, installedKib(root)), 0o644);
   put(join(root, "DEBIAN/md5sums"), checksums(root), 0o644);
   for (const script of ["postinst", "prerm"]) {

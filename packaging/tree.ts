@@ -20,13 +20,22 @@ const ROOT = join(import.meta.dirname, "..");
 const NODE = join(ROOT, "node_modules/node/bin/node");
 const EXECUTABLES = new Set(["cocoon-net", "cocoon-ipam", "bin/node"]);
 
+/** What an operator reads, and hands to the cloud, before `init`: a package puts them with its documents. */
+export const DOCUMENTS: readonly (readonly [name: string, source: string])[] = [
+  ["install.md", "docs/install.md"],
+  ["gke.md", "docs/gke.md"],
+  ["gke-role.yaml", "packaging/gke-role.yaml"],
+  ["volcengine.md", "docs/volcengine.md"],
+  ["volcengine-policy.json", "packaging/volcengine-policy.json"],
+];
+
 /** Where each file of the folder comes from, by its path in the folder. */
 function sources(): Map<string, string> {
   const nodeModules = join(ROOT, "node_modules");
   const entries: [string, string][] = [
     ["bin/node", NODE],
     ["cocoon-net.service", join(ROOT, "packaging/cocoon-net.service")],
-    ["install.md", join(ROOT, "docs/install.md")],
+    ...DOCUMENTS.map(([name, source]): [string, string] => [name, join(ROOT, source)]),
     ...["cocoon-net", ...commandFiles(), "cocoon-ipam"].map((name): [string, string] => [
       name,
       join(ROOT, "dist", name),

@@ -120,7 +120,11 @@ test("both bring the same private folder, and dpkg owns nothing outside of it bu
   ]);
   expect(differing.trim().split("\n").toSorted()).toEqual([
     `Only in ${archive}: copyright`,
+    `Only in ${archive}: gke-role.yaml`,
+    `Only in ${archive}: gke.md`,
     `Only in ${archive}: install.md`,
+    `Only in ${archive}: volcengine-policy.json`,
+    `Only in ${archive}: volcengine.md`,
   ]);
   const owned = (await run(["dpkg-deb", "--contents", made.deb])).trim().split("\n");
   const paths = owned
@@ -129,7 +133,11 @@ test("both bring the same private folder, and dpkg owns nothing outside of it bu
   const outside = paths.filter((path) => !path.startsWith("./usr/lib/cocoon-net/"));
   expect(outside).toEqual([
     "./usr/share/doc/cocoon-net/copyright",
+    "./usr/share/doc/cocoon-net/gke-role.yaml",
+    "./usr/share/doc/cocoon-net/gke.md",
     "./usr/share/doc/cocoon-net/install.md",
+    "./usr/share/doc/cocoon-net/volcengine-policy.json",
+    "./usr/share/doc/cocoon-net/volcengine.md",
   ]);
   expect(owned.filter((line) => !/ root\/root /.test(line))).toEqual([]);
 });
