@@ -121,7 +121,7 @@ async function buildNativePlugin(): Promise<void> {
     ["-c", "-N", "plugin_bytecode", "-o", bytecode, path.basename(script)],
     PARTS,
   );
-  const sources = ["main-quickjs.c", "host-quickjs.c"].map((name) =>
+  const sources = ["main-quickjs.c", "host-quickjs.c", "memory-quickjs.c"].map((name) =>
     path.join(ROOT, "plugin", name),
   );
   const objects = ENGINE_SOURCES.map((name) => path.join(engine, `${name}.o`));

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "host-quickjs.h"
+#include "memory-quickjs.h"
 
 /* Made by qjsc from the bundled TypeScript. */
 extern const uint8_t plugin_bytecode[];
@@ -46,7 +47,7 @@ static int fill_standard_descriptors(void) {
 int main(void) {
   if (fill_standard_descriptors() < 0) return 1;
   if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) return give_up("SIGPIPE cannot be ignored");
-  JSRuntime *runtime = JS_NewRuntime();
+  JSRuntime *runtime = JS_NewRuntime2(&engine_memory, NULL);
   if (!runtime) return give_up("no memory for the script engine");
   JS_SetMemoryLimit(runtime, MEMORY_LIMIT_BYTES);
   JS_SetMaxStackSize(runtime, STACK_LIMIT_BYTES);
