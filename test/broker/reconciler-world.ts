@@ -7,7 +7,7 @@ import { Ledger } from "#core/ledger.ts";
 import { type Attachment, type ContainerOwner, ownerKey } from "#core/lease.ts";
 import { GONE_GRACE, PROVISIONAL_GRACE, SECOND_LOOK } from "#core/limits.ts";
 import { Leasing } from "#broker/leasing.ts";
-import { createReconciler } from "#broker/reconciler.ts";
+import { type Reconciler, createReconciler } from "#broker/reconciler.ts";
 import { BOOT, START, commit } from "#test/core/lease-fixtures.ts";
 
 export interface World {
@@ -25,6 +25,8 @@ export interface World {
   /** Looks long enough after one another that whatever evidence there is counts. */
   settle(): Promise<void>;
   holds(owner: ContainerOwner): boolean;
+  /** The task that looks by itself, and what wakes it. */
+  readonly reconciler: Reconciler;
 }
 
 export function world(): World {
@@ -59,6 +61,7 @@ export function world(): World {
     trouble: (_what, error) => troubles.push(error.message),
   });
   const state: World = {
+    reconciler,
     ledger,
     now: START + PROVISIONAL_GRACE,
     look: () => "absent",
