@@ -219,6 +219,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     dhcpKeeper.touch();
     // A container's link goes with its namespace.
     if (lost || kinds.has("link")) reconciler.touch();
+    if (lost || kinds.has("link") || kinds.has("route")) uplinks?.touch();
   };
   const tasks = [
     node,

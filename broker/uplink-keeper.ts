@@ -118,9 +118,10 @@ export function createUplinkKeeper(options: UplinkKeeperOptions): UplinkKeeper {
     touch: () => early.abort(),
     async run(signal) {
       while (!signal.aborted) {
-        early = new AbortController();
         await pause(PERIOD, AbortSignal.any([signal, early.signal]));
         if (signal.aborted) return;
+        // Before looking: what changes while it looks is looked at next.
+        early = new AbortController();
         await apply().catch((thrown: unknown) => options.trouble("uplinks", toBrokerError(thrown)));
       }
     },
