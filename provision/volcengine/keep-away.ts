@@ -78,8 +78,11 @@ async function linkWith(
   }
 }
 
+/** Of the interface that the plan found, else of the one made in its place: an older attachment says nothing of that. */
 function macOf({ slot, mac }: { slot: number; mac: string | undefined }, run: Run): string {
-  const learned =
-    run.result(`attach-eni/${slot}`)?.["mac"] ?? run.result(`create-eni/${slot}`)?.["mac"];
+  const made = run.result(`create-eni/${slot}`);
+  const attached = run.result(`attach-eni/${slot}`);
+  const same = made === undefined || made["eniID"] === attached?.["eniID"];
+  const learned = (same ? attached?.["mac"] : undefined) ?? made?.["mac"];
   return mac ?? (typeof learned === "string" ? learned : "");
 }
