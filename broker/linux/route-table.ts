@@ -1,6 +1,6 @@
 // The kernel's main routing table behind the core's RouteTable port.
 
-import { ipFamily } from "#core/address.ts";
+import { type Ip, ipFamily } from "#core/address.ts";
 import type { RouteChange } from "#core/effects.ts";
 import { BrokerError } from "#core/errors.ts";
 import type { HostRoute, RouteTable } from "#core/ports.ts";
@@ -43,19 +43,7 @@ export function openRouteTable({ netlink, bridge }: RouteTableOptions): RouteTab
     },
     async stands(ip) {
       const link = interfaceIndex(bridge);
-      if (link === undefined) return false;
-      try {
-        const found = await netlink.dump(
-          messageType.getRoute,
-          routeTowards(ip),
-          readRoute,
-          "entry",
-        );
-        return found.some((route) => route.ip === ip && isHostRoute(route, link));
-      } catch (thrown) {
-        if (thrown instanceof NetlinkError && NO_ROUTE.has(thrown.errno)) return false;
-        throw thrown;
-      }
+      return link !== undefined && standsOn(netlink, ip, link);
     },
     async apply(changes) {
       const link = interfaceIndex(bridge);
@@ -111,6 +99,16 @@ function addRequests(
   );
 }
 
+async function standsOn(netlink: Netlink, ip: Ip, link: number): Promise<boolean> {
+  try {
+    const found = await netlink.dump(messageType.getRoute, routeTowards(ip), readRoute, "entry");
+    return found.some((route) => route.ip === ip && isHostRoute(route, link));
+  } catch (thrown) {
+    if (thrown instanceof NetlinkError && NO_ROUTE.has(thrown.errno)) return false;
+    throw thrown;
+  }
+}
+
 /** A neighbour whose route was refused would stand for ever: nothing but its route tells that it is ours. */
 async function removeOrphans(
   netlink: Netlink,
@@ -118,14 +116,14 @@ async function removeOrphans(
   answers: readonly (Error | undefined)[],
   link: number,
 ): Promise<void> {
-  const orphans = changes.filter(
-    (change, index) =>
-      change.op === "add" &&
-      change.mac !== undefined &&
-      answers[index * 2] !== undefined &&
-      answers[index * 2 + 1] === undefined,
-  );
-  if (orphans.length > 0) await netlink.request(orphans.map(({ ip }) => deleteNeighbour(ip, link)));
+  for (const [index, { op, ip }] of changes.entries()) {
+    const error = answers[index * 2];
+    const refused = error instanceof NetlinkError && error.errno !== errno.noDevice;
+    if (op === "delete" || !refused) continue;
+    // An older route may stand, with the holder that it is for.
+    if (await standsOn(netlink, ip, link)) continue;
+    await netlink.request([deleteNeighbour(ip, link)]);
+  }
 }
 
 /** What is gone already is no error when it was to be deleted, nor is a neighbour that never was. */

@@ -19,4 +19,8 @@ it("leaves no neighbour beside a refused route", async () => {
   expect(added).toBeUndefined();
   expect([...kernel.neighbours.keys()]).toEqual(["10.203.0.3"]);
   expect([...kernel.routes]).toEqual(["10.203.0.3"]);
+
+  kernel.refusing = 1;
+  await routes.apply(changes.slice(1));
+  expect([...kernel.neighbours.keys()], "beside a route that stands").toEqual(["10.203.0.3"]);
 });

@@ -36,6 +36,16 @@ export const planted: readonly Planted[] = [
     ],
   },
   {
+    bug: "answers wait for their routes but not for the commit",
+    edits: [
+      edit(
+        "broker/effects.ts",
+        "persist: (_cause, changes) => ports.store.commit(changes),",
+        "persist: (_cause, changes) => {\n      void ports.store.commit(changes).catch(() => undefined);\n      return Promise.resolve();\n    },",
+      ),
+    ],
+  },
+  {
     bug: "a failed commit is not undone in memory",
     edits: [edit("broker/leasing.ts", "this.ledger.undo(inverses);", "void inverses;")],
   },

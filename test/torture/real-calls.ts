@@ -12,7 +12,7 @@ import type { Random } from "./random.ts";
 import { GATEWAY, type RealNode } from "./real-node.ts";
 
 /** How long a guest listens before it gives up; it comes again in a later round. */
-const PATIENCE_MS = 400;
+const PATIENCE_MS = 150;
 const LOOK_MS = 10;
 /** The life of a plugin's call is a few milliseconds. */
 const LATEST_KILL_MS = 6;

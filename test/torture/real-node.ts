@@ -29,6 +29,8 @@ export interface RealNode extends AsyncDisposable {
   readonly node: NetworkNamespace;
   readonly broker: BrokerProcess;
   readonly wire: GuestWire;
+  /** Opens another wire in the place of the one of now. */
+  renewWire(): Promise<void>;
   readonly book: Book;
   /** Each slot's containers live in a namespace of their own. */
   readonly pods: readonly NetworkNamespace[];
@@ -77,12 +79,19 @@ export async function makeRealNode(command?: readonly string[]): Promise<RealNod
       },
     }),
   );
-  const wire = undo.use(await openGuestWire(net.guest, "eth0"));
+  let wire = await openGuestWire(net.guest, "eth0");
+  undo.defer(() => wire[Symbol.asyncDispose]());
   const cleanUp = undo.move();
   return {
     node,
     broker,
-    wire,
+    get wire() {
+      return wire;
+    },
+    async renewWire() {
+      await wire[Symbol.asyncDispose]();
+      wire = await openGuestWire(net.guest, "eth0");
+    },
     book: new Book(),
     pods,
     arm,

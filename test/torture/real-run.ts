@@ -10,12 +10,14 @@ import { type Caller, type Tally, containerCall, guestCall } from "./real-calls.
 import { GUESTS, type RealNode, SLOTS, makeRealNode } from "./real-node.ts";
 
 /** Calls that are under way at the same time. */
-const AT_ONCE = 16;
+const AT_ONCE = 28;
 /** Of them, calls of guests. */
-const GUESTS_AT_ONCE = 5;
+const GUESTS_AT_ONCE = 8;
 /** Of all rounds, those in which the broker dies. */
 const KILLS = 0.15;
-const LATEST_KILL_MS = 60;
+const LATEST_KILL_MS = 80;
+/** Rounds after which the guests' wire is opened anew: it keeps all that it ever heard. */
+const WIRE_ROUNDS = 20;
 const SETTLE_LIMIT_MS = 15_000;
 /** Points that a round of such calls meets. */
 const points = crashPoints()
@@ -33,6 +35,7 @@ export interface RealReport extends Tally {
   operations: number;
   killed: number;
   restarts: number;
+  seconds: number;
   readonly byKillPoint: Record<string, number>;
 }
 
@@ -48,12 +51,15 @@ export async function tortureReally(operations: number, seed: number): Promise<R
     full: 0,
     killed: 0,
     restarts: 0,
+    seconds: 0,
     byOperation: {},
     byKillPoint: {},
   };
   const random = randomFrom(seed);
+  const begun = performance.now();
   await phase(report, random, operations / 2, false);
   await phase(report, random, operations, true);
+  report.seconds = Math.round((performance.now() - begun) / 1_000);
   return report;
 }
 
@@ -70,6 +76,7 @@ async function phase(
   let round = 0;
   while (report.operations < until) {
     round += 1;
+    if (round % WIRE_ROUNDS === 0) await world.renewWire();
     const kill = random.chance(KILLS);
     const point = kill && armed ? random.pick(points) : undefined;
     if (point !== undefined) world.arm(point);

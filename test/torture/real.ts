@@ -1,0 +1,27 @@
+// The long torture run through real processes, by hand: as root, after make build.
+// node test/torture/real.ts [--operations n] [--seed n] [--report file]
+
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { tortureReally } from "./real-run.ts";
+
+const { values } = parseArgs({
+  options: {
+    operations: { type: "string", default: "20000" },
+    seed: { type: "string", default: process.env["TORTURE_SEED"] ?? "" },
+    report: { type: "string" },
+  },
+});
+
+const seed = values.seed === "" ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed);
+process.stdout.write(`TORTURE_SEED=${seed}\n`);
+const report = await tortureReally(Number(values.operations), seed);
+const told = execFileSync("git", ["rev-parse", "HEAD"], {
+  encoding: "utf8",
+  cwd: import.meta.dirname,
+});
+const whole = { ...report, commit: told.trim() };
+if (values.report !== undefined)
+  writeFileSync(values.report, `${JSON.stringify(whole, undefined, 2)}\n`);
+process.stdout.write(`${JSON.stringify(whole)}\n`);
