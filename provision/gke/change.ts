@@ -45,8 +45,9 @@ export async function makeChange(input: ListChange): Promise<StepOutcome> {
     if (send === undefined) return { kind: "done", notes: {} };
     // The ID of a request is never used for another one: the cloud would answer with what the first one did.
     if (noted !== undefined && noted !== fingerprint) await run.renewToken();
+    const repeated = noted === fingerprint;
     await run.note({ fingerprint, operation: "" });
-    const failure = await attempt(input, { fingerprint, requestId: run.token }, send);
+    const failure = await attempt(input, { fingerprint, requestId: run.token }, send, repeated);
     noted = "";
     if (isInUse(failure)) {
       transfer ??= timing.now() + TRANSFER_DEADLINE;
@@ -60,7 +61,7 @@ export async function makeChange(input: ListChange): Promise<StepOutcome> {
     }
     race++;
     if (failure === undefined) continue;
-    run.progress(`somebody else is changing it (${failure.message}); trying again`);
+    run.progress(`it was not made (${failure.message}); trying again`);
     const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** race);
     await timing.sleep(wait * (0.5 + timing.random() / 2), run.signal);
   }
@@ -71,11 +72,15 @@ export async function makeChange(input: ListChange): Promise<StepOutcome> {
   );
 }
 
-/** What made it fail in a way that another attempt may get over; throws everything else. */
+/**
+ * What made it fail in a way that another attempt may get over; throws everything else. A repeated request is answered
+ * with the operation that an earlier run began, and why that one failed may be over by now.
+ */
 async function attempt(
   { api, timing, scope, run }: ListChange,
   change: Change,
   send: (change: Change) => Promise<Operation>,
+  repeated: boolean,
 ): Promise<CallFailure | undefined> {
   let failure: CallFailure | undefined;
   try {
@@ -87,7 +92,7 @@ async function attempt(
     if (!(thrown instanceof CallFailure && (isStale(thrown) || isInUse(thrown)))) throw thrown;
     failure = thrown;
   }
-  if (failure === undefined || isStale(failure) || isInUse(failure) || isPassing(failure))
-    return failure;
+  if (failure === undefined || repeated) return failure;
+  if (isStale(failure) || isInUse(failure) || isPassing(failure)) return failure;
   throw failure;
 }

@@ -100,6 +100,29 @@ describe("3. an operation that ends in an error after HTTP 200", () => {
     });
   });
 
+  it.each([false, true])(
+    "is not the next run's error once its cause is gone; its answer was lost: %s",
+    async (lost) => {
+      await using stack = new AsyncDisposableStack();
+      const node = await testNode(stack);
+      share(node);
+      node.fake.change({ kind: "fail-next-operation", code: "QUOTA_EXCEEDED", message: "Full." });
+      if (lost)
+        node.fake.faults.plan({
+          call: "instances.updateNetworkInterface",
+          nth: 1,
+          times: 99,
+          kind: "lost-after",
+        });
+      await expect(node.init()).rejects.toMatchObject({ code: expect.stringMatching(/^cloud-/) });
+      node.fake.faults.clear();
+      await node.init();
+      expect(node.aliases()).toEqual([podRange, SUBNET]);
+      await node.teardown();
+      expect(node.fake.audit()).toMatchObject(cleanAudit);
+    },
+  );
+
   it("is tried again when the reason passes", async () => {
     await using stack = new AsyncDisposableStack();
     const node = await testNode(stack);
