@@ -1,7 +1,7 @@
 # Every job of the project by its name; the work itself is in scripts, so that this page stays a list.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-full demo demo-gke demo-volcengine lint fmt check bench bench-compare package clean
+.PHONY: help setup build test test-full torture torture-long demo demo-gke demo-volcengine lint fmt check bench bench-compare fuzz package clean
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 help: ## Show this list
@@ -21,6 +21,14 @@ test: setup build ## Run every test but the long ones (as root)
 
 test-full: setup build ## Run every test, the long ones too; writes docs/test-full.txt
 	@test/setup/test.sh unit system long
+
+torture: setup build ## Torture a node: 1,000,000 operations in process, 20,000 through real processes (as root); writes test/torture/report*.json
+	@node test/torture/in-process.ts --operations 1000000 --report test/torture/report.json
+	@node test/torture/real.ts --operations 20000 --report test/torture/report-real.json
+
+torture-long: torture ## The same, then plant bugs for it to find, and write docs/reliability.md
+	@node test/torture/mutate.ts --report test/torture/report-planted.json
+	@node test/torture/report.ts > docs/reliability.md
 
 demo: ## Show a throwaway node at work: a container, a virtual machine, a killed broker (as root)
 	@test/demo/demo.sh
@@ -49,6 +57,9 @@ bench: setup build ## Measure speed and memory against others; writes JSON
 
 bench-compare: setup ## Build another revision too and print ratios: make bench-compare BASE=<revision>
 	@node bench/compare.ts "$(BASE)"
+
+fuzz: setup build ## Fuzz packets, requests and calls at length (as root); writes test/fuzz/report.json
+	@node test/fuzz/long.ts
 
 package: build ## Make the .tar.gz and the .deb in dist
 	@npm run --silent package
