@@ -235,9 +235,19 @@ async function bundle(entry: string, outfile: string, options: BuildOptions): Pr
       : { entryPoints: [entry], outfile }),
     bundle: true,
     metafile: true,
+    write: false,
     legalComments: "none",
     logLevel: "warning",
   });
+  // The entry last: what it names is there before it is.
+  const files = (result.outputFiles ?? []).toSorted(
+    (one, other) => Number(one.path === outfile) - Number(other.path === outfile),
+  );
+  for (const made of files) {
+    fs.mkdirSync(path.dirname(made.path), { recursive: true });
+    // A command that starts meanwhile finds the old file or the new one, never a part.
+    installByRename(made.path, (unfinished) => fs.writeFileSync(unfinished, made.contents), 0o644);
+  }
   writeMetafile(path.basename(outfile), result.metafile);
 }
 
@@ -268,11 +278,11 @@ function quote(text: string): string {
 }
 
 /** A running executable cannot be written to (ETXTBSY): the new one takes its name. */
-function installByRename(file: string, write: (unfinished: string) => void): void {
+function installByRename(file: string, write: (unfinished: string) => void, mode = 0o755): void {
   const unfinished = `${file}.new`;
   fs.rmSync(unfinished, { force: true });
   write(unfinished);
-  fs.chmodSync(unfinished, 0o755);
+  fs.chmodSync(unfinished, mode);
   fs.renameSync(unfinished, file);
 }
 
