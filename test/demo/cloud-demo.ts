@@ -13,7 +13,7 @@ const STEPS = 10;
 
 type Cloud = {
   readonly name: string;
-  open(): Promise<World>;
+  readonly open: () => Promise<World>;
   /** The call at which init is killed: it is carried out, and its answer is never read. */
   readonly killedAt: string;
 };
