@@ -9,6 +9,7 @@ import { ip } from "#core/address.ts";
 import { type DifferenceKind, differenceKinds } from "#core/difference.ts";
 import { putLease } from "#core/record.ts";
 import { type FsckNode, macOf, openFsckNode } from "./fsck-node.ts";
+import { waitFor } from "#test/netns/wait-for.ts";
 import { run } from "./fresh-namespace.ts";
 
 const GUEST = macOf(1);
@@ -205,7 +206,10 @@ test("a container that is too young to be judged, and one that answers, keep the
     run("ip link set pod0 up");
     run(`ip -n cnfsck${process.pid} link set eth0 up`);
     run(`ip -n cnfsck${process.pid} address add ${answering}/24 dev eth0`);
-    expect((await node.fsck(true)).differences).toEqual([]);
+    await waitFor(() => run("ip -d link show pod0").includes("state forwarding"), {
+      what: "the new port to forward",
+    });
+    expect((await node.fsck(true)).differences, run("ip -s neigh")).toEqual([]);
   } finally {
     run(`ip netns del cnfsck${process.pid}`);
   }
