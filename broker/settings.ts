@@ -45,10 +45,10 @@ export const settings = {
   ),
   nodeName: setting("text", "node-name", z.optional(word), {
     placeholder: "name",
-    fallback: "the host name",
+    fallback: "the host name (init: that of pool.json first)",
     meaning:
-      "Name of this node in its pool file and, on a cloud, in the names of what is made for it.",
-    usedBy: provisioning,
+      "Name of this node in its pool file and, on a cloud, in the names of what is made for it; teardown needs it when pool.json is lost.",
+    usedBy: [...provisioning, "teardown"],
   }),
   subnet: setting("text", "subnet", z.optional(cidr), {
     placeholder: "cidr",
@@ -187,7 +187,7 @@ export const settings = {
   }),
   includeUntagged: setting("switch", "include-untagged", off, {
     meaning:
-      "Teardown also removes recorded interfaces without our tag, if instance, subnet and name agree (Volcengine).",
+      "Teardown also removes what pool.json records without our tag or journal: interfaces, if instance, subnet and name agree (Volcengine); the alias range, if range and node agree (GKE).",
     usedBy: ["teardown"],
   }),
   store: setting(

@@ -112,6 +112,12 @@ function refuseOther(platform: string, { goal, identity, existing }: InitInput):
     throw new BrokerError("provisioning-unfinished", "a teardown of this node was cut off", {
       hint: "run cocoon-net teardown again, then init",
     });
+  // What was made under a name is found by it: under another one it would be nobody's.
+  if (recorded !== undefined && existing.nodeName !== goal.nodeName)
+    throw refuse(
+      `this node's pool was made for the name ${existing.nodeName}, not ${goal.nodeName}`,
+      `give --node-name ${existing.nodeName}, or ${teardown}`,
+    );
   const before = recorded?.node["instance"];
   if (before !== undefined && before !== identity.instance)
     throw new BrokerError(

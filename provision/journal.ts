@@ -44,6 +44,9 @@ const schema = z.object({
   entries: z._default(z.array(entry).check(z.maxLength(MAX_ENTRIES)), []),
 });
 
+/** What a version to come writes; all else about it is unknown. */
+const later = z.object({ version: z.number().check(z.gt(VERSION)) });
+
 /** What one step has learned: names and IDs, never a secret. */
 export type Notes = Readonly<Record<string, string | readonly string[]>>;
 /** Who the machine is, in the cloud's words; `instance` is its ID, not its name, since names are used again. */
@@ -92,12 +95,18 @@ export function provisioningOf(pool: PoolFile | undefined): Provisioning | undef
   if (raw === undefined) return undefined;
   const parsed = schema.safeParse(raw);
   if (parsed.success) return parsed.data;
+  if (later.safeParse(raw).success)
+    throw new BrokerError(
+      "invalid-config",
+      `pool.json: ${PROVISIONING_KEY} is of a later version than ${VERSION}`,
+      { hint: "use the version of cocoon-net that wrote it, or a newer one" },
+    );
   const issue = parsed.error.issues[0];
   throw new BrokerError(
     "invalid-config",
     `pool.json: ${PROVISIONING_KEY}${issue === undefined ? "" : `.${issue.path.join(".")}: ${issue.message}`}`,
     {
-      hint: "restore pool.json from a backup; without it, cocoon-net teardown --platform <name> removes what carries our tags",
+      hint: "restore pool.json from a backup; without it, cocoon-net teardown --platform <name> removes what carries our tags (GKE has none: init again, then teardown --include-untagged)",
     },
   );
 }

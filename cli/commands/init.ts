@@ -120,7 +120,7 @@ export function goalOf(
     );
   return {
     goal: {
-      nodeName: config.nodeName,
+      nodeName: nodeNameOf(config, existing),
       subnet,
       gateway,
       poolSize: wanted,
@@ -132,6 +132,12 @@ export function goalOf(
         ? []
         : ["--primary-nic is taken from the cloud's own interface, not from the flag"],
   };
+}
+
+/** A node keeps its name when its host name changes: what was made in the cloud is found by it. */
+function nodeNameOf({ nodeName, sources }: Config, existing: PoolFile | undefined): string {
+  const recorded = existing?.nodeName ?? "";
+  return sources.nodeName === "default" && recorded !== "" ? recorded : nodeName;
 }
 
 const settingsOf = (config: Config) => ({

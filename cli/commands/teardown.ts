@@ -26,7 +26,7 @@ export function teardownCommand(context: Context): Command {
     .addOption(outputOption());
   addSettings(command, "teardown").addHelpText(
     "after",
-    "\nExamples:\n  cocoon-net teardown --dry-run\n  systemctl stop cocoon-net && cocoon-net teardown\n  cocoon-net teardown --platform volcengine --include-untagged --dry-run\n  cocoon-net teardown --state-dir /var/lib/other --bridge br7\n\nOnly what the journal in pool.json or our tags name is removed; an adopted node loses nothing in the cloud.\nWhen pool.json is lost, name the --platform: what carries our tags is found without it.",
+    "\nExamples:\n  cocoon-net teardown --dry-run\n  systemctl stop cocoon-net && cocoon-net teardown\n  cocoon-net teardown --platform volcengine --include-untagged --dry-run\n  cocoon-net teardown --state-dir /var/lib/other --bridge br7\n\nOnly what the journal in pool.json or our tags name is removed; an adopted node loses nothing in the cloud.\nWhen pool.json is lost, name the --platform and the --node-name that init was given: what carries our tags is found by them.",
   );
   return command.action(async () => {
     const config = context.config(command);
@@ -113,16 +113,19 @@ const ours = [
   { fileName: containerFileName, network: "cocoon-net" },
   { fileName: guestFileName, network: "cocoon-dhcp" },
 ];
-/** pool.json goes last, so that a teardown that was cut off can be run again. */
+/**
+ * pool.json goes after all that it tells of, so that a teardown that was cut off can be run again; the locks that are
+ * held go after it, so that no other run begins on what is left.
+ */
 const statePaths = (config: Config): readonly string[] => [
   config.ledgerPath,
   config.spoolPath,
   config.leaseFile,
   config.nodeMemoryPath,
   config.socket,
+  config.poolFile,
   config.provisioningLockPath,
   config.brokerLockPath,
-  config.poolFile,
 ];
 
 async function fileSteps(config: Config): Promise<readonly Step[]> {

@@ -40,17 +40,22 @@ function aliasSteps(
   { nic, instance, identity }: GkeSeen,
   provisioning: Provisioning | undefined,
 ): CloudStep[] {
+  const ours = provisioning?.state !== "adopted" && isOfThisInstance(provisioning, identity);
   const target = (cidr: string) => `alias range ${cidr} on ${nic.name} of ${instance.name}`;
-  const journaled =
-    provisioning?.state !== "adopted" && isOfThisInstance(provisioning, identity)
-      ? ownAliases(provisioning)
-      : [];
+  const journaled = ours ? ownAliases(provisioning) : [];
   const shown = nic.aliasIpRanges.map(({ ipCidrRange: cidr, subnetworkRangeName = "" }) => {
     const made = journaled.some(
       (own) => own.cidr === cidr && own.rangeName === subnetworkRangeName,
     );
-    if (!made && !isOfGoVersion(removal, provisioning, cidr, subnetworkRangeName, instance.name))
-      return keep(`keep-alias/${cidr}`, target(cidr), whyItStays(removal, provisioning, cidr));
+    const takable =
+      (ours || provisioning === undefined) &&
+      agrees(removal, cidr, subnetworkRangeName, instance.name);
+    if (!made && !(takable && removal.includeUntagged))
+      return keep(
+        `keep-alias/${cidr}`,
+        target(cidr),
+        whyItStays(removal, provisioning, cidr, takable),
+      );
     return {
       id: rangeStepId({ kind: "remove-alias", rangeName: subnetworkRangeName, cidr }),
       action: "remove",
@@ -66,17 +71,17 @@ function aliasSteps(
   return [...shown, ...gone];
 }
 
-/** The Go version keeps no journal: its alias is taken only if it is asked for and everything recorded agrees. */
-function isOfGoVersion(
-  { pool, includeUntagged, nodeName }: Removal,
-  provisioning: Provisioning | undefined,
+/**
+ * The Go version keeps no journal, and a lost one says nothing: without one, an alias is taken only if that is asked for
+ * and everything that pool.json records agrees.
+ */
+function agrees(
+  { pool, nodeName }: Removal,
   cidr: string,
   rangeName: string,
   instanceName: string,
 ): boolean {
   return (
-    includeUntagged &&
-    provisioning === undefined &&
     pool?.platform === "gke" &&
     pool.subnet === cidr &&
     pool.aliasRangeName !== "" &&
@@ -89,13 +94,15 @@ function whyItStays(
   { pool }: Removal,
   provisioning: Provisioning | undefined,
   cidr: string,
+  takable: boolean,
 ): string {
   if (pool?.subnet !== cidr) return "not ours";
-  if (provisioning === undefined)
-    return "pool.json does not say who made it; --include-untagged takes what the Go version made";
+  if (takable)
+    return "no journal says that init made it; --include-untagged takes it, as what the Go version made";
+  if (provisioning === undefined) return "pool.json does not name it with its range and this node";
   if (provisioning.state === "adopted")
     return "the node was adopted, and its alias was there before";
-  return "it was there before init, or was made on another instance";
+  return "it was made on another instance, or is not from the recorded range";
 }
 
 function agentStep(

@@ -5,6 +5,8 @@ import type { CloudPlan, CloudStep, Removal } from "#provision/cloud.ts";
 import { type Provisioning, entryOf } from "#provision/journal.ts";
 import { isOurs, mayTake } from "./ownership.ts";
 import {
+  MANAGED_BY,
+  NODE_TAG,
   type SeenInterface,
   type SeenSubnet,
   type VolcengineSeen,
@@ -63,7 +65,14 @@ function fateOf(
       );
     return { kind: "remove" };
   }
-  if (!seen.recorded.includes(one.id)) return keep("not ours: neither tagged nor recorded");
+  if (!seen.recorded.includes(one.id)) {
+    const owner = one.tags.get(MANAGED_BY.key) === MANAGED_BY.value && one.tags.get(NODE_TAG);
+    return keep(
+      owner
+        ? `it carries the tags of node ${owner}: if that is this one, give --node-name ${owner}`
+        : "not ours: neither tagged nor recorded",
+    );
+  }
   return recordedFate(one, removal, seen, provisioning);
 }
 

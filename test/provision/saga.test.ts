@@ -239,6 +239,28 @@ describe("init", () => {
     await expect(init(world)).rejects.toMatchObject({ code });
     await expect(init(world)).rejects.toBeInstanceOf(BrokerError);
   });
+
+  test("refuses another node name: what was made under the first one would be nobody's", async () => {
+    const world = new World();
+    expect(await killedAt(world, 2, true, () => init(world))).toBe(true);
+    const renamed = { ...inputOf(world), goal: { ...goal, nodeName: "node-2" } };
+    await expect(prepareInit(cloudOf(world), renamed)).rejects.toMatchObject({
+      code: "invalid-config",
+      hint: expect.stringContaining("--node-name node-1"),
+    });
+  });
+
+  test("a journal of a later version is left to that version", async () => {
+    const world = new World();
+    await init(world);
+    if (world.pool === undefined) throw new Error("there is no pool");
+    world.pool = { ...world.pool, extra: { provisioning: { version: 2 } } };
+    for (const run of [init, remove])
+      await expect(run(world)).rejects.toMatchObject({
+        code: "invalid-config",
+        hint: expect.stringContaining("the version of cocoon-net that wrote it"),
+      });
+  });
 });
 
 describe("teardown", () => {

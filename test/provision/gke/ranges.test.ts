@@ -160,6 +160,23 @@ describe("what was there before", () => {
     },
   );
 
+  it("an alias whose journal was lost stays, and goes with --include-untagged", async () => {
+    await using stack = new AsyncDisposableStack();
+    const node = await testNode(stack);
+    await node.init();
+    node.pool = undefined;
+    await node.init();
+    const { pool } = node;
+    const plan = await node.teardown();
+    expect(plan.steps.find(({ target }) => target.includes(SUBNET))).toMatchObject({
+      action: "keep",
+      detail: expect.stringContaining("--include-untagged"),
+    });
+    node.pool = pool;
+    await node.teardown({ includeUntagged: true });
+    expect(node.aliases()).toEqual([podRange]);
+  });
+
   it("the node's own pod range is never taken for the pool", async () => {
     await using stack = new AsyncDisposableStack();
     const node = await testNode(stack);

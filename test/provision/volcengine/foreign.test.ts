@@ -29,6 +29,17 @@ describe("a subnet that cannot be used is refused before anything is changed", (
   });
 });
 
+it("what carries another node's name says whose it is", async () => {
+  await using node = await openWithSubnet();
+  node.fake.change(orphan({ tags: tags("node-9", NODES[0]), instanceId: NODES[0] }));
+  const plan = await node.teardown();
+  expect(plan.steps.find(({ target }) => target === "interface cocoon-node-1-2")).toMatchObject({
+    action: "keep",
+    detail: expect.stringContaining("--node-name node-9"),
+  });
+  expect(node.fake.log.mutating).toEqual([]);
+});
+
 describe("what the Go version made", () => {
   const made = {
     id: "eni-go000000000000001",
