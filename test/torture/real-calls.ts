@@ -19,6 +19,7 @@ const LATEST_KILL_MS = 6;
 const EXHAUSTED = "no IP addresses available in range set";
 
 export interface Tally {
+  operations: number;
   full: number;
   readonly byOperation: Record<string, number>;
 }

@@ -1,5 +1,5 @@
 // The long torture run through real processes, by hand: as root, after make build.
-// node test/torture/real.ts [--operations n] [--seed n] [--report file]
+// node test/torture/real.ts [--operations n] [--minutes n] [--seed n] [--report file]
 
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -10,13 +10,14 @@ const { values } = parseArgs({
   options: {
     operations: { type: "string", default: "20000" },
     seed: { type: "string", default: process.env["TORTURE_SEED"] ?? "" },
+    minutes: { type: "string", default: "Infinity" },
     report: { type: "string" },
   },
 });
 
 const seed = values.seed === "" ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed);
 process.stdout.write(`TORTURE_SEED=${seed}\n`);
-const report = await tortureReally(Number(values.operations), seed);
+const report = await tortureReally(Number(values.operations), seed, Number(values.minutes));
 const told = execFileSync("git", ["rev-parse", "HEAD"], {
   encoding: "utf8",
   cwd: import.meta.dirname,
