@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
-import { outputsOf } from "#packaging/metafile.ts";
+import { modulesOf, removeOthers } from "#packaging/command-modules.ts";
 
 const ROOT = import.meta.dirname;
 const DIST = path.join(ROOT, "dist");
@@ -182,7 +182,7 @@ async function buildCommand(): Promise<void> {
     return;
   }
   const file = path.join(DIST, "cocoon-net.mjs");
-  const before = modulesOf(`${file}.meta.json`);
+  const before = modulesOf(`${file}.meta.json`, MODULES);
   await bundle("cli/main.ts", file, {
     // Each import() becomes a file of its own: no command reads, let alone runs, a cloud's libraries that it does not use.
     splitting: true,
@@ -200,26 +200,12 @@ async function buildCommand(): Promise<void> {
     },
   });
   report(file);
-  removeOldModules([...before, ...modulesOf(`${file}.meta.json`)]);
+  const made = modulesOf(`${file}.meta.json`, MODULES);
+  // The last build's stay for one more: a command that runs now may still ask for one.
+  removeOthers(path.join(DIST, MODULES), [...before, ...made]);
   installByRename(path.join(DIST, "cocoon-net"), (unfinished) =>
     fs.writeFileSync(unfinished, LAUNCHER, { mode: 0o755 }),
   );
-}
-
-/** Files below dist/modules that a build of the command has made, by its metafile; none before the first build. */
-function modulesOf(metafile: string): readonly string[] {
-  if (!fs.existsSync(metafile)) return [];
-  return outputsOf(fs.readFileSync(metafile, "utf8")).filter((name) =>
-    name.includes(`/${MODULES}/`),
-  );
-}
-
-/** The last build's modules stay for one more: a command that runs now may still ask for one. */
-function removeOldModules(kept: readonly string[]): void {
-  const names = new Set(kept.map((name) => path.basename(name)));
-  const folder = path.join(DIST, MODULES);
-  for (const name of fs.readdirSync(folder))
-    if (!names.has(name)) fs.rmSync(path.join(folder, name));
 }
 
 function pluginOptions(platform: "node" | "neutral"): BuildOptions {
