@@ -5,6 +5,13 @@ import * as z from "zod/mini";
 /** Version of the API; a plugin or command two minor versions apart from the broker still works. */
 export const API_VERSION = "0.1.0";
 
+/**
+ * How both sides stay apart from each other's version: within `/v1` fields are only added, each optional and with a
+ * meaning when it is absent; nobody refuses a field that it does not know; a word of a list that may grow is read as any
+ * text; a request that an older broker has no path for is its 404. No side asks for the other's version.
+ */
+const word = z.string();
+
 /** Largest request body (wire format of the plugin). */
 export const MAX_BODY_BYTES = 1024 * 1024;
 /** Longest confirm token that is looked at. */
@@ -54,7 +61,8 @@ export type PoolStatus = z.infer<typeof poolStatus>;
 /** One item of the node's set-up: a link, an address, a sysctl, a firewall chain. */
 export const nodeItem = z.object({
   item: z.string(),
-  state: z.enum(["ok", "repaired", "failed", "foreign", "skipped"]),
+  /** ok, repaired, failed, foreign or skipped. */
+  state: word,
   detail: z.optional(z.string()),
 });
 export type NodeItem = z.infer<typeof nodeItem>;
@@ -74,8 +82,10 @@ export const statusAnswer = z.object({
   /** Every pool, the node's first. */
   pools: z.array(poolStatus),
   ledger: z.object({
-    condition: z.enum(["missing", "sound", "damaged"]),
-    durability: z.enum(["sync", "relaxed"]),
+    /** missing, sound or damaged. */
+    condition: word,
+    /** sync or relaxed. */
+    durability: word,
     records: count,
     detail: z.optional(z.string()),
   }),
@@ -89,7 +99,8 @@ export const statusAnswer = z.object({
 export type StatusAnswer = z.infer<typeof statusAnswer>;
 
 export const ownerAnswer = z.object({
-  kind: z.enum(["container", "guest", "found"]),
+  /** container, guest or found. */
+  kind: word,
   network: z.optional(z.string()),
   containerId: z.optional(z.string()),
   ifname: z.optional(z.string()),
@@ -100,7 +111,8 @@ export const ownerAnswer = z.object({
 export const leaseAnswer = z.object({
   ip: z.string(),
   pool: z.string(),
-  state: z.enum(["offered", "leased", "cooling", "quarantined"]),
+  /** offered, leased, cooling or quarantined. */
+  state: word,
   /** The owner in words. */
   owner: z.string(),
   ownerParts: z.optional(ownerAnswer),

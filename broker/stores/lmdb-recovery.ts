@@ -2,6 +2,7 @@
 
 import { existsSync, mkdirSync, renameSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { BrokerError } from "#core/errors.ts";
 import type { LoadedLedger } from "#core/ports.ts";
 import type { LedgerRecord } from "#core/record.ts";
 import { syncFolder } from "./folder.ts";
@@ -20,6 +21,7 @@ export const formatBegun = ({ aside = "", detail = "" }: LoadedLedger): Buffer =
 /**
  * What the ledger at `path` holds; `undefined` when there is none. A damaged one is put aside, so that nothing is left at
  * `path`. Reads the file itself, in the pass that checks it: LMDB's map stays out of memory.
+ * Throws `unsupported-version`, and leaves everything as it is, when the one fault is that a later release wrote it.
  */
 export async function readExisting(path: string): Promise<LoadedLedger | undefined> {
   if (!statSync(path).isDirectory()) {
@@ -31,6 +33,8 @@ export async function readExisting(path: string): Promise<LoadedLedger | undefin
   const reading = new Reading();
   const fault = checkLmdbFile(path, "newest", (key, value) => reading.visit(key, value));
   if (fault !== undefined) reading.faults.unshift(fault);
+  if (reading.faults.length > 0 && reading.faults.length === reading.newer)
+    throw newerLedger(path, reading);
   const ledger = reading.result();
   // A ledger that says of itself that it was begun anew is sound in every byte; only new faults put it aside.
   return ledger.condition === "damaged" && ledger.aside === undefined
@@ -45,8 +49,22 @@ function canBeSettled(path: string): boolean {
   return sound("newest") || sound("synced");
 }
 
+/** Going on would put it aside as damaged, and with it the leases that this release cannot read. */
+function newerLedger(path: string, { faults, newer }: Reading): BrokerError {
+  return new BrokerError(
+    "unsupported-version",
+    `the ledger ${path} was written by a later release: ${newer} of its records cannot be read here`,
+    {
+      details: tell(faults),
+      hint: "install that release again; to stay with this one, stop the broker, move the folder away and start it: it takes up leases.json and what it finds on the node",
+    },
+  );
+}
+
 class Reading {
   readonly faults: string[] = [];
+  /** How many of the faults are records of a later release. */
+  newer = 0;
   private readonly records: LedgerRecord[] = [];
   private begun: { readonly detail: string; readonly aside: string } | undefined;
 
@@ -57,7 +75,10 @@ class Reading {
     }
     const decoded = decodeRecord(key.toString(), value);
     if ("record" in decoded) this.records.push(decoded.record);
-    else this.faults.push(`record ${JSON.stringify(key.toString())}: ${decoded.fault}`);
+    else {
+      if (decoded.newer) this.newer += 1;
+      this.faults.push(`record ${JSON.stringify(key.toString())}: ${decoded.fault}`);
+    }
   }
 
   result(): LoadedLedger {

@@ -7,13 +7,19 @@ import { leaseRow, readRecordVersion2 } from "./record-version-2.ts";
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** One reader for each version that was ever written; a reader answers with today's record, `undefined` when it is not one. */
-const readers: ReadonlyMap<unknown, (value: readonly unknown[]) => LedgerRecord | undefined> =
+const readers: ReadonlyMap<number, (value: readonly unknown[]) => LedgerRecord | undefined> =
   new Map([
     [1, ([, value]) => readRecordVersion1(value)],
     [2, readRecordVersion2],
   ]);
 
-export type DecodedRecord = { readonly record: LedgerRecord } | { readonly fault: string };
+/** A larger version was written by a later release. */
+const NEWEST_VERSION = Math.max(...readers.keys());
+
+/** `newer`: nothing is wrong with it, as far as can be told, but that a later release wrote it. */
+export type DecodedRecord =
+  | { readonly record: LedgerRecord }
+  | { readonly fault: string; readonly newer: boolean };
 
 /** Leases, of which there are many, as version 2; the other kinds as version 1. */
 export function encodeRecord(record: LedgerRecord): Buffer {
@@ -27,18 +33,23 @@ export function encodeRecord(record: LedgerRecord): Buffer {
  */
 export function decodeRecord(key: string, bytes: Buffer): DecodedRecord {
   const parsed = parseJson(bytes);
-  if (!Array.isArray(parsed)) return { fault: "not a list that begins with a version" };
+  if (!Array.isArray(parsed)) return faulty("not a list that begins with a version");
   const row: readonly unknown[] = parsed;
-  const read = readers.get(row[0]);
-  if (read === undefined)
-    return { fault: `record version ${JSON.stringify(row[0])} is not known here` };
+  const [version] = row;
+  const read = typeof version === "number" ? readers.get(version) : undefined;
+  if (read === undefined) {
+    const newer = Number.isInteger(version) && Number(version) > NEWEST_VERSION;
+    return { fault: `record version ${JSON.stringify(version)} is not known here`, newer };
+  }
   const record = read(row);
-  if (record === undefined) return { fault: `not a record of version ${String(row[0])}` };
+  if (record === undefined) return faulty(`not a record of version ${String(version)}`);
   const expected: RecordKey = recordKey(record);
   return expected === key
     ? { record }
-    : { fault: `the record belongs under ${JSON.stringify(expected)}` };
+    : faulty(`the record belongs under ${JSON.stringify(expected)}`);
 }
+
+const faulty = (fault: string): DecodedRecord => ({ fault, newer: false });
 
 function parseJson(bytes: Buffer): unknown {
   try {
