@@ -22,7 +22,7 @@ import { type Parts, createParts } from "#broker/parts.ts";
 import { createReconciler } from "#broker/reconciler.ts";
 import { resyncRoutes } from "#broker/resync.ts";
 import { Standing } from "#broker/standing.ts";
-import { loadLedger, takeIn } from "#broker/startup.ts";
+import { takeUp } from "#broker/startup.ts";
 import { createSteadyClock } from "#broker/steady-clock.ts";
 import { openLmdb } from "#broker/stores/lmdb.ts";
 import { openMirror } from "#broker/stores/mirror.ts";
@@ -129,9 +129,18 @@ export async function startTortureBroker(
   });
   parts.onCommitFailed(() => (resyncDue = true));
   const standing = new Standing();
-  standing.ledger = await loadLedger(store, parts.ledger);
   const { evidence } = machine;
-  await takeIn(parts, { evidence, mirror, pool, standing, log });
+  await takeUp(parts, {
+    store,
+    clock,
+    leaseSeconds: LEASE_SECONDS,
+    tell: () => undefined,
+    evidence,
+    mirror,
+    pool,
+    standing,
+    log,
+  });
   parts.mirroring.touch(["SWEEP"]);
   const dhcp = startDhcp(parts, () => clock.now(), pool);
   const handlers = createApiHandlers({

@@ -12,7 +12,7 @@ import {
   isSticky,
   resultAddresses,
 } from "./container-call.ts";
-import { type Container, sameAddresses } from "./model.ts";
+import { type Began, type Container, sameAddresses } from "./model.ts";
 import { Contradiction } from "./oracle.ts";
 import { Died, type Session } from "./session.ts";
 
@@ -31,6 +31,7 @@ export async function add(
   const more = asked === undefined ? {} : { args: { cni: { ips: [asked] } } };
   const { body, began, container } = callOf(session, "ADD", pod, slot, port, more);
   const before = foresee(session, container, slot, asked);
+  const pending = container.ips.length > 0 ? container.adding : undefined;
   container.adding = began;
   if (container.word === "none" || asked !== undefined) container.word = "maybe";
   const held = alone && container.ips.length > 0;
@@ -40,7 +41,7 @@ export async function add(
   const answer = await session.alive(session.broker.cni(body));
   const ips = addressesOf(answer);
   setting.tell(began, () => {
-    if (ips === undefined) refused(setting, container, shaky, answer, before);
+    if (ips === undefined) refused(setting, container, { shaky, pending }, answer, before);
     else {
       if (alone) judgeAdd(session, container, ips, before, { held, asked, sticky: isSticky(slot) });
       session.model.added(container, ips, began);
@@ -98,7 +99,7 @@ function foresee(
 function refused(
   { session, alone }: Setting,
   container: Container,
-  shaky: boolean,
+  { shaky, pending }: { readonly shaky: boolean; readonly pending: Began | undefined },
   answer: CniAnswer,
   before: Foreseen,
 ): void {
@@ -106,7 +107,7 @@ function refused(
     session.disturbed = true;
     return;
   }
-  container.adding = undefined;
+  container.adding = pending;
   if (alone) container.word = container.ips.length > 0 ? "held" : "none";
   const { msg } = JSON.parse(answer.stdout) as { msg: string };
   if (

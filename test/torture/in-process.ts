@@ -1,5 +1,5 @@
 // The torture run in one process, by hand and for the tests: episodes until enough operations are done, or one fails.
-// node test/torture/in-process.ts [--operations n] [--seed n] [--first episode] [--report file] [--replay file]
+// node test/torture/in-process.ts [--operations n] [--minutes n] [--seed n] [--first episode] [--report file] [--replay file]
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     operations: { type: "string", default: "20000" },
     seed: { type: "string", default: process.env["TORTURE_SEED"] ?? "" },
     first: { type: "string", default: "0" },
+    minutes: { type: "string", default: "Infinity" },
     report: { type: "string" },
     replay: { type: "string", default: process.env["TORTURE_REPLAY"] ?? "" },
     failure: { type: "string", default: "torture-failure.json" },
@@ -49,7 +50,8 @@ async function torture(disk: SyncedFile): Promise<void> {
   process.stdout.write(`TORTURE_SEED=${seed}\n`);
   const begun = performance.now();
   let episode = Number(values.first);
-  for (; counts.operations < wanted; episode += 1) {
+  const end = begun + Number(values.minutes) * 60_000;
+  for (; counts.operations < wanted && performance.now() < end; episode += 1) {
     const plan = makePlan(episodeSeed(seed, episode), EPISODE);
     const { failure, points: met } = await runEpisode(plan, disk, counts);
     for (const [name, times] of met) points.set(name, (points.get(name) ?? 0) + times);

@@ -225,6 +225,9 @@ export class Model {
   rebooted(boot: string): void {
     this.boot = boot;
     for (const container of this.containers.values()) container.diedAt ??= this.now;
+    // However long the machine was away: a guest has until it would renew.
+    for (const guest of this.guests.values())
+      guest.endsBy = Math.max(guest.endsBy, this.now + GUEST_LEASE / 2);
   }
 
   /** Everyone else who counts on the address. */

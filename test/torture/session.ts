@@ -51,7 +51,7 @@ export class Session {
   disturbed = false;
   /** By how much the wall clock was set since the broker of now began, in milliseconds. */
   stepped = 0;
-  /** When a broker began with a clock that was set: for a while it says little about what is older. */
+  /** When a broker began with a clock that was set, or after a reboot: for a while dates say little about what is older. */
   steppedAt = -Infinity;
   /** DHCP transactions so far. */
   transactions = 0;
@@ -145,6 +145,7 @@ export class Session {
       this.pods.clear();
       this.machine.reboot();
       this.model.rebooted(this.machine.bootId);
+      this.steppedAt = this.model.now;
     }
     this.#noticeClock();
     for (const slot of released) spool(slot);
