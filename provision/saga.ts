@@ -96,14 +96,20 @@ async function runStep(step: CloudStep, input: SagaInput): Promise<string | unde
   const outcome = await input.access.perform(step, run);
   if (outcome.kind === "short") return `${outcome.reason}; ${outcome.hint}`;
   if (step.action !== "check")
-    await keep({ ...entry, state: "done", notes: { ...entry.notes, ...outcome.notes } });
+    await keep({
+      ...entry,
+      state: "done",
+      at: moment(input),
+      notes: { ...entry.notes, ...outcome.notes },
+    });
   return undefined;
 }
 
 /** A step that was intended before keeps its token; one that was done and is wanted again is a new attempt. */
-function intentOf(step: CloudStep, { journal, now }: SagaInput): JournalEntry {
+function intentOf(step: CloudStep, input: SagaInput): JournalEntry {
+  const { journal } = input;
   const before = entryOf(journal.current, step.id);
-  const at = new Date(now()).toISOString();
+  const at = moment(input);
   // The moment is that of the last try: how long ago it was tells whether the cloud may not show it yet.
   if (before?.state === "intended") return { ...before, at };
   const attempt = (before?.attempt ?? 0) + 1;
@@ -116,6 +122,8 @@ function intentOf(step: CloudStep, { journal, now }: SagaInput): JournalEntry {
     notes: {},
   };
 }
+
+const moment = ({ now }: SagaInput): string => new Date(now()).toISOString();
 
 const tooMany = (step: CloudStep): BrokerError =>
   new BrokerError(

@@ -167,6 +167,7 @@ export async function attach(
 async function undo(api: Api, host: Host, eniID: string, slot: number, run: Run): Promise<void> {
   run.progress(`deleting ${eniID} again: the instance takes no more`);
   await deleteUnattached(api, eniID, run);
+  await run.note({ deleted: eniID });
   for (const path of await slotFiles(host, slot)) await host.remove(path);
 }
 

@@ -3,6 +3,7 @@
 import { BrokerError } from "#core/errors.ts";
 import { parsePrefix } from "#core/prefix.ts";
 import type { Scope } from "#provision/cloud.ts";
+import type { Notes, Provisioning } from "#provision/journal.ts";
 import {
   type InterfaceAnswer,
   type SubnetAnswer,
@@ -178,16 +179,16 @@ const nodeSubnet = (subnets: readonly SeenSubnet[], scope: Scope): SeenSubnet | 
     scope.subnet === undefined ? isTagged(tags, scope.nodeName) : sameBlock(block, scope.subnet),
   );
 
-/** What a run that was cut off may have asked for and the cloud does not show yet: each as step and moment. */
+/** What a run that was cut off asked for, or may have, and lists do not show yet: each as step and moment. */
 function hiddenTries(
   { provisioning, nodeName, ...scope }: Scope,
   seen: Network,
   now: number,
 ): readonly string[] {
-  const asked = (provisioning?.entries ?? []).filter(
-    ({ state, at }) => state === "intended" && now - Date.parse(at) < HIDDEN_MS,
-  );
+  const entries = provisioning?.entries ?? [];
+  const asked = entries.filter(({ at }) => now - Date.parse(at) < HIDDEN_MS);
   const hidden = asked.filter(({ step, notes }) => {
+    if (isDeleted(entries, notes["eniID"] ?? notes["subnetID"])) return false;
     if (step === "create-subnet")
       return nodeSubnet(seen.subnets, { ...scope, provisioning, nodeName }) === undefined;
     const slot = /^create-eni\/([0-9]+)$/.exec(step)?.[1];
@@ -197,6 +198,15 @@ function hiddenTries(
   });
   return hidden.map(({ step, at }) => `${step} ${at}`);
 }
+
+/** Whether a later step deleted it: that it is not shown is right then. */
+const isDeleted = (entries: Provisioning["entries"], id: Notes[string] | undefined): boolean =>
+  id !== undefined &&
+  entries.some(
+    ({ step, state, notes }) =>
+      (state === "done" && /^delete-(?:eni|subnet)\/(.*)$/.exec(step)?.[1] === id) ||
+      notes["deleted"] === id,
+  );
 
 /** By instance and by subnet; by tags too, when nothing says where else ours might be. */
 async function readInterfaces(

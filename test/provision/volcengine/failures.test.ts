@@ -2,7 +2,9 @@
 
 import { describe, expect, it } from "vitest";
 import type { CloudPlan } from "#provision/cloud.ts";
-import { provisioningOf } from "#provision/journal.ts";
+import { provisioningOf, withProvisioning } from "#provision/journal.ts";
+import { formatPoolFile } from "#provision/pool-file.ts";
+import { Countdown } from "#test/clouds/volcengine/lag.ts";
 import { GROUP, HOST_SUBNET, NODES } from "#test/clouds/volcengine/standard-scenario.ts";
 import { PROMPT, openNode } from "./node.ts";
 import { SUBNET, openWithSubnet, orphan, tags } from "./subnet-node.ts";
@@ -101,6 +103,45 @@ describe("4: eventual consistency", () => {
     });
     await node.teardown();
     expect(node.fake.log.counts()).toMatchObject({ DetachNetworkInterface: 7 });
+    expect(node.fake.audit()).toMatchObject({ clean: true });
+  });
+});
+
+describe("4: an interface that was made and that lists do not show yet", () => {
+  it.each([
+    ["init", 7],
+    ["teardown", 0],
+  ] as const)("is waited for by the %s that follows", async (next, left) => {
+    await using node = await openWithSubnet();
+    const attaching = { call: "AttachNetworkInterface", nth: 1, times: 99 } as const;
+    node.fake.faults.plan({ ...attaching, kind: "denied" });
+    await expect(node.init()).rejects.toMatchObject({ code: "cloud-denied" });
+    node.fake.faults.clear();
+    const named = [...node.fake.regionNamed().enis.values()].filter(({ view }) =>
+      view.name.startsWith("cocoon-"),
+    );
+    expect(named).toHaveLength(1);
+    for (const eni of named) eni.hidden = new Countdown({ polls: 4 }, node.fake.now());
+    await node[next]();
+    expect(
+      node.fake.audit().enisLeft.filter(({ name }) => name.startsWith("cocoon-")),
+    ).toHaveLength(left);
+  });
+  it("nor its subnet: the teardown that follows deletes that", async () => {
+    await using node = await openNode();
+    const creating = { call: "CreateNetworkInterface", nth: 1, times: 99 } as const;
+    node.fake.faults.plan({ ...creating, kind: "denied" });
+    await expect(node.init()).rejects.toMatchObject({ code: "cloud-denied" });
+    node.fake.faults.clear();
+    const [pool, recorded] = [node.pool(), provisioningOf(node.pool())];
+    if (pool === undefined || recorded === undefined) throw new Error("there is no journal");
+    // As if it had been killed once the subnet was made.
+    const entries = recorded.entries.filter(({ step }) => step === "create-subnet");
+    node.state.file = formatPoolFile(withProvisioning(pool, { ...recorded, entries }));
+    for (const subnet of node.fake.regionNamed().subnets.values())
+      if (subnet.cidr === "172.20.100.0/24")
+        subnet.hidden = new Countdown({ polls: 3 }, node.fake.now());
+    await node.teardown();
     expect(node.fake.audit()).toMatchObject({ clean: true });
   });
 });
