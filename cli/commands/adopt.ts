@@ -1,7 +1,9 @@
 // cocoon-net adopt: takes a node over as it is and gives it a pool; only --verify asks the cloud.
 
+import { isDeepStrictEqual } from "node:util";
 import { Command, Option } from "commander";
 import { containerFileName } from "#conflist/conflist.ts";
+import { BrokerError } from "#core/errors.ts";
 import { type AdoptionPlan, planAdoption, samePool } from "#provision/adoption.ts";
 import { withCloud } from "#provision/clouds.ts";
 import { compareWithCloud } from "#provision/difference.ts";
@@ -68,7 +70,7 @@ export function adoptCommand(context: Context): Command {
     if (differences.length > 0) context.exit(EXIT_PROBLEMS);
     if (dryRun === true) return;
     refuseDisplacing(config, network);
-    await make(context, config, steps, plan.pool);
+    await make(context, config, steps, { pool: plan.pool, existing });
     await writeGuestNetwork(context, config, network);
     context.terminal.err(
       `next: cocoon-net daemon (or systemctl restart cocoon-net); it writes ${containerFileName} when it serves\n`,
@@ -99,14 +101,21 @@ function poolStep(config: Config, plan: AdoptionPlan, existing: PoolFile | undef
   };
 }
 
+/** Under the lock of init and teardown, and only over what was planned for: a journal is never written over. */
 async function make(
   context: Context,
   config: Config,
   [step]: readonly Step[],
-  pool: PoolFile,
+  { pool, existing }: { readonly pool: PoolFile; readonly existing: PoolFile | undefined },
 ): Promise<void> {
   if (step?.action !== "write") return;
   await makeStateFolder(config.stateDir);
+  const { lockProvisioning } = await import("#broker/operations.ts");
+  using _held = lockProvisioning(config);
+  if (!isDeepStrictEqual(await readPoolFile(config.poolFile), existing))
+    throw new BrokerError("already-running", `${config.poolFile} has just been changed`, {
+      hint: "another init, adopt or teardown has ended meanwhile: run this command again",
+    });
   await context.terminal.progress(`writing ${config.poolFile}`, () =>
     writePoolFile(config.poolFile, pool),
   );

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { takeInstanceLock } from "#broker/linux/instance-lock.ts";
 import { BrokerError } from "#core/errors.ts";
 import { defaultNic, linkNames } from "#provision/local-facts.ts";
 import { type AdoptionFacts, type AdoptionRequest, planAdoption } from "#provision/adoption.ts";
@@ -172,6 +173,17 @@ describe("the command", () => {
     const again = await runCommand([...subnet, ...place.args]);
     expect(again.out.match(/keep /g)?.length).toBe(2);
     expect(statSync(path).ino).toBe(before.ino);
+  });
+
+  test("while an init or teardown runs it writes nothing", async () => {
+    using place = node();
+    mkdirSync(place.state);
+    using _held = takeInstanceLock(join(place.state, "provisioning.lock"));
+    const refused = await runCommand([...subnet, ...place.args]);
+    expect(refused.code).not.toBe(0);
+    expect(refused.err).toContain("another init, adopt or teardown");
+    expect(existsSync(join(place.state, "pool.json"))).toBe(false);
+    expect((await runCommand([...subnet, ...place.args, "--dry-run"])).code).toBe(0);
   });
 
   test("another default network wants --make-default, and nothing is written without", async () => {
