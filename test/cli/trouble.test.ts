@@ -225,9 +225,12 @@ test("less than asked for is told with its reason", () => {
   ]);
 });
 
-test("a damaged journal is told, not thrown", () => {
-  const pool = { ...gke, extra: { [PROVISIONING_KEY]: { version: 9 } } };
+test.each([
+  ["damaged", 1, "backup"],
+  ["later", 9, "the version of cocoon-net that wrote it"],
+])("a %s journal is told, not thrown", (_what, version, remedy) => {
+  const pool = { ...gke, extra: { [PROVISIONING_KEY]: { version } } };
   expect(judge(provisioning({ ...sound, pool }))).toMatchObject([
-    { state: "problem", remedy: expect.stringContaining("backup") },
+    { state: "problem", remedy: expect.stringContaining(remedy) },
   ]);
 });
