@@ -16,6 +16,8 @@ import { type Decided, type Doomed, type Waiting, Routing, asError, causeOf } fr
 const MAX_WAITING = 8_192;
 /** Commands that share one commit: bounds the burst of replies behind it. */
 const MAX_GROUP = 256;
+/** Those of them that nobody waits for, where many wait that somebody does wait for: half, since each ADD brings one. */
+const MAX_PATIENT = 128;
 /** A group that takes longer than this is stuck: systemd is no longer told that the broker is alive. Milliseconds. */
 const STUCK_AFTER = 40_000;
 /** How long a command that nobody waits for looks for others to share a commit with. Milliseconds. */
@@ -47,6 +49,8 @@ export class Leasing {
   /** Commands that join the next group, behind its others. */
   #patient: Undecided[] = [];
   #patience: NodeJS.Timeout | undefined;
+  /** Leases that could not be taken back because the commit failed: the next group does it, whatever it is for. */
+  #owed: Doomed[] = [];
   #running = false;
   #storedSequence: number;
   #groupBegun: number | undefined;
@@ -119,9 +123,13 @@ export class Leasing {
   async #drain(): Promise<void> {
     while (this.#queue.length + this.#patient.length > 0 || this.#routing.failing) {
       // In front of the queue: a repetition that waits there must not be answered with what is about to go.
-      const takeBacks = (await this.#routing.ready()).map((doomed) => this.#takeBack(doomed));
-      const queued = this.#queue.splice(0, MAX_GROUP);
-      const patient = this.#patient.splice(0, MAX_GROUP - queued.length);
+      const doomed = [...(await this.#routing.ready()), ...this.#owed.splice(0)];
+      const takeBacks = doomed.map((one) => this.#takeBack(one));
+      const patient = this.#patient.splice(
+        0,
+        Math.max(MAX_PATIENT, MAX_GROUP - this.#queue.length),
+      );
+      const queued = this.#queue.splice(0, MAX_GROUP - patient.length);
       clearTimeout(this.#patience);
       this.#patience = undefined;
       this.#groupBegun = performance.now();
@@ -196,13 +204,17 @@ export class Leasing {
         ];
   }
 
-  #takeBack({ verb, ip, sequence }: Doomed): Undecided {
+  #takeBack(doomed: Doomed): Undecided {
+    const { verb, ip, sequence } = doomed;
     return {
       verb,
       decide: (ledger, moment) =>
         decideForget(ledger, { ip, sequence, reason: "route-failed" }, moment),
       resolve: () => undefined,
-      reject: (trouble) => this.#options.trouble(`taking back ${ip}`, trouble),
+      reject: (error) => {
+        if (error.code === "commit-failed") this.#owed.push(doomed);
+        this.#options.trouble(`taking back ${ip}`, error);
+      },
     };
   }
 }

@@ -43,7 +43,7 @@ export interface RoutingOptions {
 export class Routing {
   readonly #options: RoutingOptions;
   readonly #begun: number[] = [];
-  readonly #doomed = new Map<number, Doomed>();
+  readonly #doomed = new Map<Ip, Doomed>();
   #last: Promise<void> = Promise.resolve();
   #room: (() => void) | undefined;
 
@@ -112,22 +112,19 @@ export class Routing {
 
   #answer(decided: readonly Decided[], results: readonly (Error | undefined)[]): void {
     let index = 0;
-    const refused: { of: Decided; failed: Error }[] = [];
-    const told = new Set<number>();
     for (const one of decided) {
       const { waiting, decision } = one;
       const own = results.slice(index, index + decision.routes.length);
       index += decision.routes.length;
       this.#tell(decision);
       const failed = this.#failedRoute(decision.routes, own);
-      if (failed !== undefined) refused.push({ of: one, failed });
+      if (failed !== undefined) this.#refuse(one, failed);
       else {
-        for (const sequence of routedIn(decision)) told.add(sequence);
+        // Told of the lease itself, or of a later one: whose route failed before is not to be taken back any more.
+        for (const ip of addedIn(decision)) this.#doomed.delete(ip);
         waiting.resolve(decision.outcome);
       }
     }
-    for (const sequence of told) this.#doomed.delete(sequence);
-    for (const { of, failed } of refused) this.#refuse(of, failed, told);
   }
 
   /** Whoever listens must not keep the command, or those behind it, from their answers. */
@@ -155,25 +152,20 @@ export class Routing {
     return failed;
   }
 
-  /**
-   * New leases without a route are given back; they were never acknowledged, so nobody may count on them. `told` are those
-   * that a repetition in the same group, whose route stands, was answered with: they stay.
-   */
-  #refuse({ waiting, decision }: Decided, failed: Error, told: ReadonlySet<number>): void {
-    const fresh = leasedIn(decision);
-    const added = new Set(
+  /** New leases without a route are given back; they were never acknowledged, so nobody may count on them. */
+  #refuse({ waiting, decision }: Decided, failed: Error): void {
+    const fresh = new Set(
       decision.events.flatMap((event) =>
         event.event === "lease.bound" && !event.renewed ? [event.ip] : [],
       ),
     );
-    for (const { ip, sequence } of fresh) {
-      if (added.has(ip) && !told.has(sequence))
-        this.#doomed.set(sequence, { verb: waiting.verb, ip, sequence });
+    for (const { ip, sequence } of leasedIn(decision)) {
+      if (fresh.has(ip)) this.#doomed.set(ip, { verb: waiting.verb, ip, sequence });
     }
     waiting.reject(
       new BrokerError(
         "route-failed",
-        `no host route for ${fresh.map((lease) => lease.ip).join(", ")}: ${failed.message}`,
+        `no host route for ${addedIn(decision).join(", ")}: ${failed.message}`,
         { cause: failed, hint: "cocoon-net doctor checks the bridge; the call can be repeated" },
       ),
     );
@@ -194,9 +186,6 @@ const leasedIn = ({ changes }: Decision<unknown>): Lease[] =>
       : [],
   );
 
-/** The leases of a decision whose routes it has: whoever is told of them may count on them. */
-function routedIn(decision: Decision<unknown>): number[] {
-  if (decision.routes.length === 0) return [];
-  const added = new Set(decision.routes.flatMap(({ op, ip }) => (op === "add" ? [ip] : [])));
-  return leasedIn(decision).flatMap(({ ip, sequence }) => (added.has(ip) ? [sequence] : []));
-}
+/** The addresses that the decision routes: whoever is told its outcome may count on them, new or not. */
+const addedIn = ({ routes }: Decision<unknown>): Ip[] =>
+  routes.flatMap(({ op, ip }) => (op === "add" ? [ip] : []));
