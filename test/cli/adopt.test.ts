@@ -15,6 +15,7 @@ import { describe, expect, test } from "vitest";
 import { takeInstanceLock } from "#broker/linux/instance-lock.ts";
 import { BrokerError } from "#core/errors.ts";
 import { defaultNic, linkNames } from "#provision/local-facts.ts";
+import type { PoolFile } from "#provision/pool-file.ts";
 import { type AdoptionFacts, type AdoptionRequest, planAdoption } from "#provision/adoption.ts";
 import { runCommand } from "./run-command.ts";
 
@@ -37,6 +38,15 @@ const facts: AdoptionFacts = {
 const NOW = "2026-11-21T04:00:00.000Z";
 const plan = (change: Partial<AdoptionRequest> = {}, seen: Partial<AdoptionFacts> = {}) =>
   planAdoption({ ...request, ...change }, { ...facts, ...seen }, NOW);
+
+/** As init leaves it; a run that was cut off is refused alike. */
+const ofInit: PoolFile = {
+  ...plan().pool,
+  platform: "gke",
+  extra: {
+    provisioning: { version: 1, state: "provisioning", generation: "g", node: { instance: "1" } },
+  },
+};
 
 function refusal(change: Partial<AdoptionRequest>, seen: Partial<AdoptionFacts> = {}): string {
   try {
@@ -101,6 +111,12 @@ describe("the plan", () => {
       { subnet: "10.99.0.0/24" },
       { existing: plan().pool },
       "already has the pool 10.88.100.0/24",
+    ],
+    [
+      "init made the pool in the cloud",
+      { platform: "gke" as const },
+      { existing: ofInit },
+      "made by cocoon-net init",
     ],
     [
       "a cloud's pool exists",
