@@ -13,6 +13,9 @@ import {
   sameAddresses,
 } from "./model.ts";
 
+/** Small steps of the clock the broker follows only at the next reboot. */
+const CLOCK_CORRECTION = 10_000;
+
 export class Contradiction extends Error {}
 
 export interface Scene {
@@ -171,7 +174,7 @@ export function judgeSettled({ broker, model, machine }: Scene): void {
       found.push(`${ip} is kept for ${describeOwner(owner)}, which is dead`);
   }
   for (const guest of model.guests.values())
-    if (guest.word === "held" && model.now > guest.endsBy)
+    if (guest.word === "held" && model.now > guest.endsBy + CLOCK_CORRECTION)
       found.push(`guest ${guest.mac} never expires`);
   const tombstones = broker.ledger.tombstones().size;
   if (tombstones > 0) found.push(`${tombstones} tombstones stand for ever`);
