@@ -36,6 +36,8 @@ export interface RouteTableOptions {
  */
 export function openRouteTable({ netlink, bridge }: RouteTableOptions): RouteTable {
   let templates: RouteTemplates | undefined;
+  /** The call on its way that was the last to change an address: what an earlier one leaves behind is that one's matter. */
+  const latest = new Map<Ip, readonly RouteChange[]>();
   return {
     async list() {
       const link = interfaceIndex(bridge);
@@ -51,8 +53,15 @@ export function openRouteTable({ netlink, bridge }: RouteTableOptions): RouteTab
       if (templates?.link !== link) templates = new RouteTemplates(link);
       const requests: NetlinkRequest[] = [];
       for (const change of changes) addRequests(requests, change, templates);
-      const answers = await netlink.request(requests);
-      await removeOrphans(netlink, changes, answers, link);
+      for (const { ip } of changes) latest.set(ip, changes);
+      const isLatest = (ip: Ip) => latest.get(ip) === changes;
+      let answers: readonly (Error | undefined)[];
+      try {
+        answers = await netlink.request(requests);
+        await removeOrphans(netlink, changes, answers, { link, isLatest });
+      } finally {
+        for (const { ip } of changes) if (isLatest(ip)) latest.delete(ip);
+      }
       return changes.map((change, index) => {
         const route = outcome(change, answers[index * 2], false);
         return route ?? outcome(change, answers[index * 2 + 1], true);
@@ -114,14 +123,14 @@ async function removeOrphans(
   netlink: Netlink,
   changes: readonly RouteChange[],
   answers: readonly (Error | undefined)[],
-  link: number,
+  { link, isLatest }: { readonly link: number; readonly isLatest: (ip: Ip) => boolean },
 ): Promise<void> {
   for (const [index, { op, ip }] of changes.entries()) {
     const error = answers[index * 2];
     const refused = error instanceof NetlinkError && error.errno !== errno.noDevice;
     if (op === "delete" || !refused) continue;
     // An older route may stand, with the holder that it is for.
-    if (await standsOn(netlink, ip, link)) continue;
+    if ((await standsOn(netlink, ip, link)) || !isLatest(ip)) continue;
     await netlink.request([deleteNeighbour(ip, link)]);
   }
 }
