@@ -41,12 +41,15 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
         parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, length),
       ),
     );
-    request.once("error", reject);
-    request.once("close", () =>
+    // A client that goes away in the middle, or whose bytes are no HTTP any more, is no fault of ours.
+    const endedEarly = (cause?: Error) =>
       reject(
-        new BrokerError("invalid-request", "the connection ended before the body was complete"),
-      ),
-    );
+        new BrokerError("invalid-request", "the connection ended before the body was complete", {
+          ...(cause === undefined ? {} : { cause }),
+        }),
+      );
+    request.once("error", endedEarly);
+    request.once("close", () => endedEarly());
   });
 }
 
