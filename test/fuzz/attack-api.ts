@@ -4,7 +4,8 @@ import { createConnection } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { randomFrom } from "#test/torture/random.ts";
 import { type Attack, makeAttack } from "./requests.ts";
-import { keepRegression } from "./regressions.ts";
+import { MAX_FAULTS } from "./attack-cni.ts";
+import { keepRegression, readRegressions } from "./regressions.ts";
 
 const LANES = 6;
 /** The server ends what is not a whole request after 15 s; nothing of ours takes longer. */
@@ -24,11 +25,12 @@ export interface ApiAttacked {
 export async function attackApi(socket: string, seed: number, count: number): Promise<ApiAttacked> {
   const random = randomFrom(seed);
   const faults: string[] = [];
+  const again = readRegressions().flatMap((one) => (one.kind === "request" ? [replay(one)] : []));
   let [begun, past] = [0, 0];
   const lane = async (): Promise<void> => {
-    while (begun < count) {
+    while (begun < count && faults.length < MAX_FAULTS) {
       begun += 1;
-      const attack = makeAttack(random);
+      const attack = again.pop() ?? makeAttack(random);
       const answer = await play(socket, attack);
       const fault = faultOf(answer, attack);
       if (fault !== undefined) {
@@ -43,13 +45,20 @@ export async function attackApi(socket: string, seed: number, count: number): Pr
   return { sent: count, past, faults };
 }
 
+const replay = ({ input }: { readonly input: string }): Attack => ({
+  pieces: [{ bytes: Buffer.from(input, "latin1"), pause: 0 }],
+  abandoned: false,
+});
+
 /** Writes all pieces and gives what came back until the end of the connection. */
 export async function play(socket: string, attack: Attack): Promise<string> {
   const connection = createConnection({ path: socket, allowHalfOpen: true });
   let answer = "";
   const ended = new Promise<void>((resolve) => {
-    // An attack may be cut off at any time: that is an answer too.
-    connection.on("error", () => undefined);
+    // An attack may be cut off at any time: that is an answer too. That nobody listens is none.
+    connection.on("error", (error) => {
+      if ("code" in error && error.code === "ECONNREFUSED") answer = "refused";
+    });
     connection.on("close", () => resolve());
     connection.on("end", () => connection.destroy());
     connection.setEncoding("latin1").on("data", (part: string) => {

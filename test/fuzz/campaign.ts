@@ -27,6 +27,8 @@ const SETTLE_LIMIT_MS = 90_000;
 const SETTLE_STEP_MS = 500;
 /** Growth that is allowed, as a share. */
 export const GROWTH = 0.1;
+/** Of the broker's log, in characters, when it fell. */
+const LAST_WORDS = 4_000;
 const POD_PAUSE_MS = 150;
 
 const flooded = z.object({ sent: z.number(), past: z.number(), passesFilter: z.number() });
@@ -71,7 +73,8 @@ export async function runCampaign(wanted: Wanted): Promise<Report> {
   const { failures, exchanges, failed, repeated } = await guests.end();
   if (JSON.stringify(await node.held()) !== JSON.stringify(held))
     faults.push(`holders had ${held.join(", ")}, have ${(await node.held()).join(", ")}`);
-  if (node.broker.ended() !== undefined) faults.push(`the broker ended: ${node.broker.logs()}`);
+  // What the broker itself takes for its own fault.
+  for (const line of node.broker.logs().match(/^.*"code":"internal".*$/gm) ?? []) faults.push(line);
   return {
     seed: wanted.seed,
     packets: { ...packets, share: share(packets), reachedServer },
@@ -120,6 +123,8 @@ async function storm(node: FuzzNode, wanted: Wanted): Promise<Storm> {
       { seed: seed + 2, count: confs, every: everyPlugin },
     ),
   ]);
+  if (node.broker.ended() !== undefined)
+    throw new Error(`the broker fell, seed ${seed}:\n${node.broker.logs().slice(-LAST_WORDS)}`);
   if (flood.code !== 0) throw new Error(`the flood ended: ${flood.stderr}`);
   return { packets: flooded.parse(JSON.parse(flood.stdout)), bodies: api, confs: cni };
 }
