@@ -199,7 +199,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
       },
     }),
   });
-  parts.onCommitFailed(() => routeKeeper.touch());
+  parts.onDisagreement(() => routeKeeper.touch());
   const dhcpKeeper = createDhcpKeeper({
     socket,
     bridgeIndex: () => interfaceIndex(config.bridge),

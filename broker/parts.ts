@@ -39,8 +39,8 @@ export interface Parts {
   /** Files in the spool when it was last looked at. */
   readonly spoolDepth: () => number;
   readonly trouble: (what: string, error: Error) => void;
-  /** Calls back when a commit failed: what was undone may want its route again. */
-  readonly onCommitFailed: (action: () => void) => void;
+  /** Calls back when ledger and kernel may differ: a commit failed and was undone, or a route could not be changed. */
+  readonly onDisagreement: (action: () => void) => void;
 }
 
 export function createParts(options: PartsOptions): Parts {
@@ -49,12 +49,13 @@ export function createParts(options: PartsOptions): Parts {
   const plain = createEffects(options);
   const effects = options.decorate?.(plain) ?? plain;
   const emit = telemetry.record.bind(telemetry);
-  let commitFailed: () => void = () => undefined;
+  let disagreement: () => void = () => undefined;
   const trouble = (what: string, error: Error) => {
     if (what === "commit") {
       telemetry.meters.commit("failed", 0, 0);
-      commitFailed();
+      disagreement();
     }
+    if (what.startsWith("route add ") || what.startsWith("route delete ")) disagreement();
     telemetry.log.warn({ what }, `${what}: ${error.message}`);
   };
   const leasing = new Leasing({
@@ -88,11 +89,11 @@ export function createParts(options: PartsOptions): Parts {
   });
   const guests = createGuests({ leasing, pool, emit });
   const spoolDepth = () => waiting;
-  const onCommitFailed = (action: () => void) => {
-    commitFailed = action;
+  const onDisagreement = (action: () => void) => {
+    disagreement = action;
   };
   return {
-    onCommitFailed,
+    onDisagreement,
     ledger,
     effects,
     leasing,

@@ -127,7 +127,7 @@ export async function startTortureBroker(
     serving: () => true,
     decorate: (plain) => mortal(plain, fate, { die, isDead: () => dead }),
   });
-  parts.onCommitFailed(() => (resyncDue = true));
+  parts.onDisagreement(() => (resyncDue = true));
   const standing = new Standing();
   const { evidence } = machine;
   await takeUp(parts, {
