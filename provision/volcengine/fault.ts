@@ -82,7 +82,7 @@ const hints: Readonly<Record<FaultKind, (fault: FaultFacts) => string>> = {
   "in-use": () => "see what is still in it in the console, then run the command again",
   limit: ({ apiCode }) => limitHint(apiCode),
   denied: ({ action, service }) =>
-    `allow ${service}:${action} to this user or role (packaging/volcengine-policy.json is the whole policy)`,
+    `allow ${service}:${action} to this user or role (packaging/volcengine-policy.json has what every init needs, docs/volcengine.md what --authorize-vpc-ingress needs besides)`,
   credentials: ({ source }) =>
     `check the credentials from ${source}; temporary ones may have expired`,
   clock: () => "set this machine's clock (NTP): requests are valid for 15 minutes only",

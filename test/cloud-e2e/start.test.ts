@@ -12,6 +12,7 @@ import { openVolcengineWorld } from "./volcengine-world.ts";
 
 const DIST = resolve(import.meta.dirname, "../../dist");
 const PRELOAD = join(import.meta.dirname, "tell-modules.ts");
+const PEAK_PRELOAD = join(import.meta.dirname, "tell-peak.ts");
 /** Packages by which each cloud's client is known in the bundle. */
 const GOOGLE = ["gaxios", "google-auth-library"];
 const VOLCENGINE = ["@volcengine/openapi", "axios"];
@@ -19,6 +20,9 @@ const VOLCENGINE = ["@volcengine/openapi", "axios"];
 const metafile = z.object({
   outputs: z.record(z.string(), z.object({ inputs: z.record(z.string(), z.unknown()) })),
 });
+
+/** Spec of the commands: what a whole `init` may take, in KiB as getrusage counts. */
+const PEAK_LIMIT_KIB = 300 * 1024;
 
 /** Packages of clouds' clients among the modules that the command loaded. */
 async function clientsLoaded(run: (env: Record<string, string>) => Promise<Output>) {
@@ -58,4 +62,19 @@ test("init on Volcengine loads Volcengine's client alone", async () => {
   await using world = await openVolcengineWorld({ settings: AT_ONCE });
   const clients = await clientsLoaded((env) => world.node.tryWith(env, ...world.init, "--dry-run"));
   expect(clients).toEqual(VOLCENGINE);
+});
+
+test.each([
+  ["GKE", () => openGkeWorld()],
+  ["Volcengine", () => openVolcengineWorld({ settings: AT_ONCE })],
+] as const)("a whole init on %s stays below 300 MiB", async (_cloud, open) => {
+  await using world = await open();
+  await using folder = await temporaryFolder();
+  const told = join(folder.path, "peak");
+  const env = { NODE_OPTIONS: `--import=${PEAK_PRELOAD}`, TOLD_PEAK: told };
+  const output = await world.node.tryWith(env, ...world.init);
+  expect(output.code, output.stderr).toBe(0);
+  const peak = Number(await readFile(told, "utf8"));
+  expect(peak).toBeGreaterThan(20 * 1024);
+  expect(peak).toBeLessThan(PEAK_LIMIT_KIB);
 });
