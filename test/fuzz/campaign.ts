@@ -24,7 +24,8 @@ export interface Wanted extends Counts {
 /** Of the same traffic, before memory is looked at first; and how long it may take to settle afterwards. */
 const WARM_UP = 0.1;
 const SETTLE_LIMIT_MS = 90_000;
-const SETTLE_STEP_MS = 500;
+/** The broker gives back what a burst took once it has been idle for a quarter of a minute. */
+const IDLE_MS = 18_000;
 /** Growth that is allowed, as a share. */
 export const GROWTH = 0.1;
 /** Of the broker's log, in characters, when it fell. */
@@ -165,25 +166,16 @@ async function settled(
 ): Promise<number> {
   for (const client of [guests, pods]) client.pause(true);
   let memory = node.memory();
-  if (limit === undefined) memory = await lowest(node);
-  else
+  if (limit === undefined) {
+    await delay(IDLE_MS);
+    memory = node.memory();
+  } else
     await waitFor(() => (memory = node.memory()) <= limit, {
       limit: SETTLE_LIMIT_MS,
       what: "memory to settle",
     }).catch(() => undefined);
   for (const client of [guests, pods]) client.pause(false);
   return memory;
-}
-
-/** The broker gives back what a burst took when it has been idle; the least that it then holds is what it needs. */
-async function lowest(node: FuzzNode): Promise<number> {
-  const end = performance.now() + 18_000;
-  let least = node.memory();
-  while (performance.now() < end) {
-    await delay(SETTLE_STEP_MS);
-    least = Math.min(least, node.memory());
-  }
-  return least;
 }
 
 function startGoodPods(node: FuzzNode): Pausable & {
