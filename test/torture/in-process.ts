@@ -1,12 +1,14 @@
 // The torture run in one process, by hand and for the tests: episodes until enough operations are done, or one fails.
 // node test/torture/in-process.ts [--operations n] [--minutes n] [--seed n] [--first episode] [--report file] [--replay file]
 
-import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Failure, noCounts, runEpisode } from "./episode.ts";
 import { type Plan, makePlan } from "./generate.ts";
 import { episodeSeed } from "./random.ts";
+import { type Counts } from "./session.ts";
 import { shrink } from "./shrink.ts";
 import {
   PRELOAD,
@@ -18,6 +20,9 @@ import {
 
 /** Operations of one episode: long enough for pools to fill, short enough to be shortened. */
 const EPISODE = 600;
+/** How old the report of a run under way may be, in milliseconds: a run that is cut off leaves what it had done. */
+const REPORT_EVERY = 30_000;
+const STOPPING = ["SIGTERM", "SIGINT"] as const;
 
 const { values } = parseArgs({
   options: {
@@ -32,44 +37,89 @@ const { values } = parseArgs({
   },
 });
 
-if (!isPreloaded()) {
+if (!isPreloaded()) process.exitCode = await preloaded();
+else if (values.replay === "") await torture(openSyncedFile());
+else await replay(openSyncedFile(), values.replay);
+
+/** The same program with the library before the C library's; its exit code. */
+async function preloaded(): Promise<number> {
   buildPreload();
-  const { status } = spawnSync(process.execPath, process.argv.slice(1), {
+  const child = spawn(process.execPath, process.argv.slice(1), {
     stdio: "inherit",
     env: { ...process.env, LD_PRELOAD: PRELOAD },
   });
-  process.exitCode = status ?? 1;
-} else if (values.replay === "") await torture(openSyncedFile());
-else await replay(openSyncedFile(), values.replay);
+  for (const signal of STOPPING) process.on(signal, () => child.kill(signal));
+  const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+  if (signal !== null) process.stderr.write(`the torture run was ended by ${signal}\n`);
+  return code ?? 1;
+}
 
 async function torture(disk: SyncedFile): Promise<void> {
   const seed = values.seed === "" ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed);
-  const wanted = Number(values.operations);
-  const counts = noCounts();
-  const points = new Map<string, number>();
+  const run = beginRun(seed, disk);
+  const { counts, points } = run;
   process.stdout.write(`TORTURE_SEED=${seed}\n`);
-  const begun = performance.now();
-  let episode = Number(values.first);
-  const end = begun + Number(values.minutes) * 60_000;
-  for (; counts.operations < wanted && performance.now() < end; episode += 1) {
+  const end = run.begun + Number(values.minutes) * 60_000;
+  let stopped: string | undefined;
+  for (const signal of STOPPING) process.on(signal, () => (stopped = signal));
+  let reported = run.begun;
+  while (counts.operations < Number(values.operations)) {
+    if (stopped !== undefined || performance.now() >= end) break;
+    const episode = Number(values.first) + run.episodes;
     const plan = makePlan(episodeSeed(seed, episode), EPISODE);
     const { failure, points: met } = await runEpisode(plan, disk, counts);
+    run.episodes += 1;
     for (const [name, times] of met) points.set(name, (points.get(name) ?? 0) + times);
-    if (failure === undefined) continue;
-    process.stdout.write(
-      `seed ${seed}, episode ${episode}, operation ${failure.at}\nafter ${counts.operations} operations: ${failure.message}\n`,
-    );
-    await keep(disk, plan, failure);
-    process.exitCode = 1;
-    return;
+    if (failure !== undefined) {
+      process.stdout.write(
+        `seed ${seed}, episode ${episode}, operation ${failure.at}\nafter ${counts.operations} operations: ${failure.message}\n`,
+      );
+      write(reportOf(run, "a contradiction"));
+      await keep(disk, plan, failure);
+      process.exitCode = 1;
+      return;
+    }
+    if (performance.now() - reported < REPORT_EVERY) continue;
+    reported = performance.now();
+    write(reportOf(run, "under way"));
   }
-  const report = {
+  const all = counts.operations >= Number(values.operations);
+  const report = reportOf(run, all ? "all operations done" : (stopped ?? "time was up"));
+  write(report);
+  process.stdout.write(`${JSON.stringify(report)}\n`);
+}
+
+interface Run {
+  readonly seed: number;
+  /** Undefined when no report is wanted: nothing is committed of a tree with a planted bug. */
+  readonly commit: string | undefined;
+  readonly disk: SyncedFile;
+  readonly begun: number;
+  readonly counts: Counts;
+  readonly points: Map<string, number>;
+  episodes: number;
+}
+
+function beginRun(seed: number, disk: SyncedFile): Run {
+  return {
+    seed,
+    commit: values.report === undefined ? undefined : commitOfHere(),
+    disk,
+    begun: performance.now(),
+    counts: noCounts(),
+    points: new Map(),
+    episodes: 0,
+  };
+}
+
+function reportOf({ seed, commit, disk, begun, counts, points, episodes }: Run, ended: string) {
+  return {
     mode: "in process",
     seed,
-    // Nothing is committed of a tree with a planted bug.
-    ...(values.report === undefined ? {} : { commit: commitOfHere() }),
+    ...(commit === undefined ? {} : { commit }),
+    ended,
     operations: counts.operations,
-    episodes: episode - Number(values.first),
+    episodes,
     full: counts.full,
     killed: counts.killed,
     restarts: counts.restarts,
@@ -79,9 +129,14 @@ async function torture(disk: SyncedFile): Promise<void> {
     byOperation: sorted(counts.byOperation),
     byKillPoint: sorted(points),
   };
-  if (values.report !== undefined)
-    writeFileSync(values.report, `${JSON.stringify(report, undefined, 2)}\n`);
-  process.stdout.write(`${JSON.stringify(report)}\n`);
+}
+
+/** In one step, so that nobody finds half a report. */
+function write(report: ReturnType<typeof reportOf>): void {
+  if (values.report === undefined) return;
+  const unfinished = `${values.report}.new`;
+  writeFileSync(unfinished, `${JSON.stringify(report, undefined, 2)}\n`);
+  renameSync(unfinished, values.report);
 }
 
 /** Writes the shortest sequence found that still fails. */
@@ -113,6 +168,7 @@ function commitOfHere(): string {
   const told = execFileSync("git", ["rev-parse", "HEAD"], {
     encoding: "utf8",
     cwd: import.meta.dirname,
+    env: { ...process.env, LD_PRELOAD: "" },
   });
   return told.trim();
 }

@@ -8,6 +8,8 @@ interface RunReport {
   readonly mode: string;
   readonly seed: number;
   readonly commit: string;
+  /** Of a run in process: why it ended. */
+  readonly ended?: string;
   readonly operations: number;
   readonly full: number;
   readonly killed: number;
@@ -81,7 +83,9 @@ function runSection(title: string, report: RunReport): string[] {
       ? []
       : [["of them power cuts", number(report.powerCuts)] as const]),
     ...(report.syncs === undefined ? [] : [["syncs of the ledger", number(report.syncs)] as const]),
-    ["contradictions", "0"],
+    ["seconds", number(report.seconds)],
+    ...(report.ended === undefined ? [] : [["ended", report.ended] as const]),
+    ["contradictions", report.ended === "a contradiction" ? "**1**" : "0"],
   ];
   return [
     `## ${title}`,

@@ -20,5 +20,6 @@ it("holds what was synced and nothing that was only written", async () => {
     'written behind it: "written "',
     'written through a descriptor that syncs: "Written "',
     'all synced: "Written again "',
+    'a child after them ended by itself: "Written again "',
   ]);
 });

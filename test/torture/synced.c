@@ -24,6 +24,9 @@ static unsigned char *image;
 static unsigned char *dirty;
 static size_t image_size;
 static long syncs;
+/* The file behind the marked descriptors. */
+static dev_t device;
+static ino_t inode;
 
 /* Follows the file of that name from now on; what it holds now counts as synced. */
 void synced_track(const char *path) {
@@ -61,11 +64,25 @@ long synced_count(void) { return syncs; }
 
 static void note_open(int fd, const char *path, int flags) {
   if (fd < 0 || fd >= MAX_DESCRIPTORS) return;
-  if (tracked[0] == 0 || strcmp(path, tracked) != 0) kinds[fd] = FOREIGN;
-  else kinds[fd] = (flags & O_DSYNC) != 0 ? SYNCED : WRITTEN;
+  kinds[fd] = FOREIGN;
+  struct stat state;
+  if (tracked[0] == 0 || strcmp(path, tracked) != 0 || fstat(fd, &state) != 0) return;
+  device = state.st_dev;
+  inode = state.st_ino;
+  kinds[fd] = (flags & O_DSYNC) != 0 ? SYNCED : WRITTEN;
 }
 
-static int kind_of(int fd) { return fd >= 0 && fd < MAX_DESCRIPTORS ? kinds[fd] : FOREIGN; }
+/* Some descriptors are closed by a bare system call, which nobody sees here: their numbers may be those of other files or
+   pipes by now. Also called in signal handlers: no lock, and errno stays. */
+static int kind_of(int fd) {
+  if (fd < 0 || fd >= MAX_DESCRIPTORS || kinds[fd] == FOREIGN) return FOREIGN;
+  int before = errno;
+  struct stat state;
+  int same = fstat(fd, &state) == 0 && state.st_dev == device && state.st_ino == inode;
+  errno = before;
+  if (!same) kinds[fd] = FOREIGN;
+  return kinds[fd];
+}
 
 static void fit(size_t end) {
   if (end > MAX_IMAGE) abort();
