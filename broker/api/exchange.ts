@@ -44,9 +44,11 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
     // A client that goes away in the middle, or whose bytes are no HTTP any more, is no fault of ours.
     const endedEarly = (cause?: Error) =>
       reject(
-        new BrokerError("invalid-request", "the connection ended before the body was complete", {
-          ...(cause === undefined ? {} : { cause }),
-        }),
+        new BrokerError(
+          "invalid-request",
+          "the connection ended before the body was complete",
+          cause === undefined ? {} : { cause },
+        ),
       );
     request.once("error", endedEarly);
     request.once("close", () => endedEarly());
