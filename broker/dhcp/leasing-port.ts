@@ -11,10 +11,7 @@ interface GuestAddress {
 
 export interface GuestLeasing {
   /** Finds an address for a DISCOVER and holds it in memory for 60 s; nothing is stored. */
-  offer(request: {
-    readonly mac: Mac;
-    readonly requested?: Ip;
-  }):
+  offer(request: { readonly mac: Mac; readonly requested?: Ip }):
     | { readonly kind: "offer"; readonly ip: Ip }
     | { readonly kind: "exhausted" }
     /** The guest's port of the bridge holds as many addresses as one port may. */

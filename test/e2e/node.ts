@@ -104,7 +104,7 @@ export async function adoptedNode(
 export async function waitForState(
   node: Pick<TestNode, "leases">,
   ip: string,
-  state: LeaseAnswer["state"] | "free",
+  state: LeaseAnswer["state"],
 ): Promise<void> {
   await waitFor(
     async () => {
