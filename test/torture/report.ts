@@ -2,7 +2,8 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type FailureOfOthers, failuresOfOthers } from "./failures-of-others.ts";
+import { type FailureOfOthers } from "./failure-of-others.ts";
+import { failuresOfOthers } from "./failures-of-others.ts";
 
 interface RunReport {
   readonly mode: string;
@@ -58,7 +59,8 @@ export function reliabilityPage(): string {
     "- `vitest run test/torture` is the short run, with one fixed and one random seed.",
     "- A failure prints its seed and writes the shortest sequence found that still fails: `TORTURE_SEED=n` or",
     "  `TORTURE_REPLAY=file node test/torture/in-process.ts` shows it again.",
-    "- In process the core, the writer, the LMDB ledger, the DHCP server, the CNI side and the route table are the real ones;",
+    "- In process the core, the writer, the LMDB ledger, the DHCP server, the CNI side and the route table are the real ones,",
+    "  the kernel, its namespaces and the clock are stand-ins (`test/torture/machine.ts`);",
     "  what LMDB had not synced is thrown away at each crash (`test/torture/synced.c` watches its writes and syncs).",
     "- Through real processes it is the built plugin, the socket, the DHCP port and the kernel in network namespaces.",
     "",
