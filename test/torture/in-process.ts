@@ -74,7 +74,11 @@ async function torture(disk: SyncedFile): Promise<void> {
       process.stdout.write(
         `seed ${seed}, episode ${episode}, operation ${failure.at}\nafter ${counts.operations} operations: ${failure.message}\n`,
       );
-      write(reportOf(run, "a contradiction"));
+      const [first = ""] = failure.message.split("\n");
+      write({
+        ...reportOf(run, "a contradiction"),
+        found: `episode ${episode}, operation ${failure.at}: ${first}`,
+      });
       await keep(disk, plan, failure);
       process.exitCode = 1;
       return;
@@ -132,7 +136,7 @@ function reportOf({ seed, commit, disk, begun, counts, points, episodes }: Run, 
 }
 
 /** In one step, so that nobody finds half a report. */
-function write(report: ReturnType<typeof reportOf>): void {
+function write(report: ReturnType<typeof reportOf> & { readonly found?: string }): void {
   if (values.report === undefined) return;
   const unfinished = `${values.report}.new`;
   writeFileSync(unfinished, `${JSON.stringify(report, undefined, 2)}\n`);

@@ -11,6 +11,8 @@ interface RunReport {
   readonly commit: string;
   /** Of a run in process: why it ended. */
   readonly ended?: string;
+  /** The contradiction that ended it, and where. */
+  readonly found?: string;
   readonly operations: number;
   readonly full: number;
   readonly killed: number;
@@ -87,7 +89,7 @@ function runSection(title: string, report: RunReport): string[] {
     ...(report.syncs === undefined ? [] : [["syncs of the ledger", number(report.syncs)] as const]),
     ["seconds", number(report.seconds)],
     ...(report.ended === undefined ? [] : [["ended", report.ended] as const]),
-    ["contradictions", report.ended === "a contradiction" ? "**1**" : "0"],
+    ["contradictions", report.found === undefined ? "0" : `**1**: ${report.found}`],
   ];
   return [
     `## ${title}`,
