@@ -1,9 +1,8 @@
 // fsck while the broker runs: what differs from the ledger, and mending it through the writer.
 
 import type { Ip } from "#core/address.ts";
-import { decideForget } from "#core/detach.ts";
+import { type Judged, byHolder, decideEnd } from "#core/detach.ts";
 import { type Difference, differenceKinds, isMendable, isSame } from "#core/difference.ts";
-import { unchanged } from "#core/effects.ts";
 import { BrokerError } from "#core/errors.ts";
 import { decideRecover } from "#core/intake.ts";
 import type { RouteTable } from "#core/ports.ts";
@@ -136,23 +135,14 @@ async function release(
 ): Promise<void> {
   const judged = new Map(leases.map((lease) => [lease.ip, lease]));
   const findings = new Map(gone.map(({ lease, finding }) => [lease.ip, finding]));
-  for (const ip of addressesOf(differences)) {
+  const due = addressesOf(differences).flatMap((ip): readonly Judged[] => {
     const lease = judged.get(ip);
-    if (lease === undefined) continue;
     const finding = findings.get(ip);
-    const { sequence } = lease;
-    await leasing.submit("SWEEP", (ledger, moment) =>
-      ledger.lease(ip) === lease
-        ? decideForget(
-            ledger,
-            finding === undefined
-              ? { ip, sequence, reason: "moved" }
-              : { ip, sequence, reason: "gone", finding },
-            moment,
-          )
-        : unchanged({ released: [] }),
-    );
-  }
+    if (lease === undefined) return [];
+    return [finding === undefined ? { lease } : { lease, finding }];
+  });
+  for (const one of byHolder(due))
+    await leasing.submit("SWEEP", (ledger, moment) => decideEnd(ledger, one, moment));
 }
 
 async function dropNeighbours(

@@ -3,8 +3,7 @@
 import { dirname } from "node:path";
 import type { Ip } from "#core/address.ts";
 import type { Moment } from "#core/attach.ts";
-import { decideForget } from "#core/detach.ts";
-import { unchanged } from "#core/effects.ts";
+import { byHolder, decideEnd } from "#core/detach.ts";
 import type { Finding } from "#core/events.ts";
 import {
   type Rivals,
@@ -74,6 +73,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const rivals = rivalsOf(all, bootId);
     const judging = { ...options, moment: () => leasing.moment() };
     const found = new Map<Ip, Suspect>();
+    const ended: Against[] = [];
     let next = now + PERIOD;
     for (let start = 0; start < all.length && signal?.aborted !== true; start += SLICE) {
       const slice = all.slice(start, start + SLICE);
@@ -85,13 +85,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         if (before !== undefined && one.answered >= before.asked) continue;
         const at = before?.at ?? now;
         const due = Math.max(judgedFrom(lease), at + lastsFor(lease, finding));
-        if (before !== undefined && due <= now) await release(leasing, lease, finding);
+        if (before !== undefined && due <= now) ended.push(one);
         else {
           found.set(lease.ip, { ...one, asked: before?.asked ?? one.asked, at });
           next = Math.min(next, due);
         }
       }
     }
+    for (const judged of byHolder(ended))
+      await leasing.submit("SWEEP", (ledger, moment) => decideEnd(ledger, judged, moment));
     suspects = found;
     lastLook = now;
     return next;
@@ -137,15 +139,6 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       }
     },
   };
-}
-
-async function release(leasing: Leasing, lease: Lease, finding: Finding): Promise<void> {
-  const { ip, sequence } = lease;
-  await leasing.submit("SWEEP", (ledger, moment) =>
-    ledger.lease(ip) === lease
-      ? decideForget(ledger, { ip, sequence, reason: "gone", finding }, moment)
-      : unchanged({ released: [] }),
-  );
 }
 
 /** What speaks against a lease; when its address was asked for, and when it answered on the bridge last (-Infinity: never). */

@@ -85,11 +85,9 @@ export interface ForgetRequest {
   /** The allocation that is meant; another one is left alone. */
   readonly sequence: number;
   readonly reason: ReleaseReason;
-  /** With reason `gone`: what showed it. */
-  readonly finding?: Finding;
 }
 
-/** Ends one allocation by its sequence number: an operator's DELETE, negative evidence, or a route that failed. */
+/** Ends one allocation by its sequence number: an operator's DELETE, or a route that failed. */
 export function decideForget(
   ledger: Ledger,
   request: ForgetRequest,
@@ -106,9 +104,47 @@ export function decideForget(
     draft.events.push({ event: "lease.freed", ip: lease.ip });
     return draft.decision({ released: [lease.ip] });
   }
-  if (request.finding !== undefined) draft.orphaned(lease, request.finding);
   draft.release(lease, moment.now, request.reason);
   return draft.decision({ released: [lease.ip] });
+}
+
+/** A lease as it was when it was judged, and what showed that its holder is gone; without a finding it has moved. */
+export interface Judged {
+  readonly lease: Lease;
+  readonly finding?: Finding;
+}
+
+/**
+ * Ends leases that were judged, all in one. Only the very records that were judged: whoever was given the address since,
+ * was answered again or confirmed, keeps it.
+ */
+export function decideEnd(
+  ledger: Ledger,
+  judged: readonly Judged[],
+  moment: Moment,
+): Decision<Released> {
+  const draft = new Draft();
+  const released: Ip[] = [];
+  for (const { lease, finding } of judged) {
+    if (ledger.lease(lease.ip) !== lease || lease.state !== "leased") continue;
+    if (finding !== undefined) draft.orphaned(lease, finding);
+    draft.release(lease, moment.now, finding === undefined ? "moved" : "gone");
+    released.push(lease.ip);
+  }
+  return draft.decision({ released });
+}
+
+/** What one holder has, together: a container's addresses leave in one change, so that a crash leaves no half of them. */
+export function byHolder<One extends Judged>(judged: readonly One[]): readonly (readonly One[])[] {
+  const holders = new Map<string, One[]>();
+  for (const one of judged) {
+    const { owner, ip } = one.lease;
+    const holder = owner?.kind === "container" ? ownerKey(owner) : ip;
+    const others = holders.get(holder);
+    if (others === undefined) holders.set(holder, [one]);
+    else others.push(one);
+  }
+  return [...holders.values()];
 }
 
 export interface ConfirmRequest {

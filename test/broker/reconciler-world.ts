@@ -20,6 +20,8 @@ export interface World {
   readonly asked: Set<string>;
   /** What each scan was asked for. */
   readonly scans: string[];
+  /** Addresses of the leases that each commit changed. */
+  readonly commits: string[][];
   /** One look after that much time; answers when the next one is due. */
   pass(after?: number): Promise<number>;
   /** Looks long enough after one another that whatever evidence there is counts. */
@@ -36,7 +38,12 @@ export function world(): World {
   const leasing = new Leasing({
     ledger,
     effects: {
-      persist: async () => undefined,
+      persist: async (_cause, changes) =>
+        void state.commits.push(
+          changes.flatMap((change) =>
+            change.op === "put" && change.record.kind === "lease" ? [change.record.lease.ip] : [],
+          ),
+        ),
       route: async (_cause, changes) => changes.map(() => undefined),
       reply: async (_cause, send) => send(),
       mirror: async () => "",
@@ -70,6 +77,7 @@ export function world(): World {
     events,
     asked: new Set(),
     scans: [],
+    commits: [],
     pass(after = 0) {
       state.now += after;
       return reconciler.look();
