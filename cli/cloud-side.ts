@@ -30,7 +30,8 @@ export async function cloudSide(
 ): Promise<CloudSide | undefined> {
   if (pool === undefined || pool.platform === "local") return undefined;
   const { platform } = pool;
-  const signal = AbortSignal.any([interrupted, AbortSignal.timeout(CLOUD_PATIENCE_MS)]);
+  const late = AbortSignal.timeout(CLOUD_PATIENCE_MS);
+  const signal = AbortSignal.any([interrupted, late]);
   let side = { platform, state: "unreadable", degraded: [] as readonly string[] };
   try {
     const recorded = provisioningOf(pool);
@@ -44,7 +45,10 @@ export async function cloudSide(
     );
     return { ...side, differences };
   } catch (thrown) {
-    return { ...side, differences: [], unread: toBrokerError(thrown).message };
+    const unread = late.aborted
+      ? `${platform} did not tell everything within ${CLOUD_PATIENCE_MS / 1_000} s; try again, or leave it out with --no-cloud`
+      : toBrokerError(thrown).message;
+    return { ...side, differences: [], unread };
   }
 }
 

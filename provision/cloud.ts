@@ -112,6 +112,8 @@ export interface Scope {
   readonly securityGroups: readonly string[];
   readonly provisioning: Provisioning | undefined;
   readonly pool: PoolFile | undefined;
+  /** For a report, not for a plan: what shows now, without waiting for what is under way or may not show yet. */
+  readonly glance?: boolean;
 }
 
 /** Decides, without reading or changing anything. Throws BrokerErrors that say the next step. */

@@ -21,6 +21,7 @@ export async function compareWithCloud<Seen>(
       securityGroups: [],
       provisioning: provisioningOf(pool),
       pool,
+      glance: true,
     },
     signal,
   );

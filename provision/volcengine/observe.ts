@@ -161,6 +161,7 @@ async function settled(
     const subnet = nodeSubnet(subnets, scope);
     const interfaces = await readInterfaces(api, scope, vpc, subnet?.id, signal);
     const seen = { subnets, interfaces };
+    if (scope.glance === true) return seen;
     const moving = interfaces.some(
       ({ status, tags, id }) =>
         passing.has(status) &&

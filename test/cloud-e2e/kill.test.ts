@@ -25,7 +25,6 @@ const samples: readonly (readonly [string, () => Promise<World>, readonly KillPo
     "volcengine",
     openVolcengine,
     [
-      point("init", "CreateNetworkInterface", "after", "undo"),
       point("init", "AttachNetworkInterface", "before", "finish"),
       point("teardown", "DetachNetworkInterface", "after", "undo"),
     ],
