@@ -66,23 +66,23 @@ export function createUplinkKeeper(options: UplinkKeeperOptions): UplinkKeeper {
     const { attachments } = options;
     const names = attachments.length === 0 ? new Map<Mac, string>() : await options.nicsByMac();
     const missing: string[] = [];
-    const uplinks: Uplink[] = [];
-    for (const [index, attachment] of attachments.entries()) {
+    const here = attachments.flatMap((attachment, index) => {
       const mac = parseMac(attachment.mac);
       const name = mac === undefined ? undefined : names.get(mac);
       const link = name === undefined ? undefined : options.indexOf(name);
-      if (name === undefined || link === undefined) {
-        missing.push(`${attachment.eniID} (${attachment.mac})`);
-        continue;
-      }
-      uplinks.push({
-        slot: index + 1,
-        link,
-        name,
+      if (name !== undefined && link !== undefined)
+        return [{ slot: index + 1, link, name, attachment }];
+      missing.push(`${attachment.eniID} (${attachment.mac})`);
+      return [];
+    });
+    // All at once: a gateway that does not answer takes its time, and the broker's start waits for this.
+    const uplinks = await Promise.all(
+      here.map(async ({ attachment, ...uplink }) => ({
+        ...uplink,
         addresses: attachment.ips.flatMap((text) => parseIp(text) ?? []),
-        gatewayMac: await gatewayMac(link, attachment),
-      });
-    }
+        gatewayMac: await gatewayMac(uplink.link, attachment),
+      })),
+    );
     tell(missing);
     return uplinks;
   };

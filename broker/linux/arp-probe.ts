@@ -36,6 +36,7 @@ export async function whoHas(question: ArpQuestion): Promise<Mac | undefined> {
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const frame = arpRequest(question);
+      // A link that is down lets nothing out: whoever asked learns nothing, and asks again.
       if (socketCalls.send(socket, frame, frame.length, 0) < 0) return undefined;
       for (let waited = 0; waited < PATIENCE_MS; waited += LOOK_MS) {
         const mac = readAnswer(socket, question);

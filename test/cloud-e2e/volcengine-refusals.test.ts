@@ -1,9 +1,7 @@
 // What init on Volcengine refuses, and how far it goes where a limit or a permission stops it in the middle.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ScenarioInput } from "#test/clouds/volcengine/scenario.ts";
-import { cloudSideOf, readPool } from "./answers.ts";
 import { expectRefusal, type Refusal } from "./refusal.ts";
-import { serve } from "./serving.ts";
 import {
   ACCESS_KEY,
   AT_ONCE,
@@ -136,31 +134,4 @@ test("a permission that lacks in the middle is named; what was made goes with te
   const made = (await world.fake.calls()).map(({ action }) => action);
   const after = made.slice(made.indexOf("DeleteSubnet"));
   expect(after.filter((action) => action === "DescribeSubnets")).toHaveLength(1);
-});
-
-test("a quota that is reached in the middle leaves a pool that works, and another run completes it", async () => {
-  const quota = (enisPerAccount: number) =>
-    world.fake.change({ kind: "settings", settings: { enisPerAccount } });
-  const { node } = world;
-  // Two of others, and one of ours.
-  await quota(3);
-  const output = await node.tryCocoonNet(...world.init);
-  expect(output.code, output.stderr).toBe(8);
-  expect(output.stderr).toMatch(/less than asked for: .*QuotaExceeded\.Eni/);
-  const { ips, provisioning } = await readPool(node);
-  expect(ips).toHaveLength(3);
-  expect(provisioning.state).toBe("degraded");
-  {
-    await using broker = await serve(world);
-    const side = cloudSideOf(await node.cocoonNet("status", "--output", "json"));
-    expect(side).toMatchObject({ state: "degraded", differences: [] });
-    expect(side.degraded.join()).toMatch(/QuotaExceeded\.Eni/);
-    expect(await broker.stop()).toBe(0);
-  }
-  await quota(100);
-  await node.cocoonNet(...world.init);
-  expect((await readPool(node)).ips).toHaveLength(6);
-  expect((await readPool(node)).provisioning.state).toBe("complete");
-  await node.cocoonNet("teardown");
-  expect(await world.leftovers()).toEqual([]);
 });

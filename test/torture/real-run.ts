@@ -15,8 +15,8 @@ const AT_ONCE = 28;
 const GUESTS_AT_ONCE = 8;
 /** Calls for one container, one after the other, in a round. */
 const IN_A_ROW = 5;
-/** Of all rounds, those in which the broker dies. */
-const KILLS = 0.22;
+/** The broker dies in one of so many rounds, drawn anew for each set of them: a short run too meets enough kills. */
+const ROUNDS_OF_A_KILL = 4;
 const LATEST_KILL_MS = 80;
 /** Rounds after which the guests' wire is opened anew: it keeps all that it ever heard. */
 const WIRE_ROUNDS = 20;
@@ -62,11 +62,12 @@ export async function tortureReally(
     byKillPoint: {},
   };
   const random = randomFrom(seed);
+  const deaths = deathsOf(random);
   const begun = performance.now();
   const half = begun + minutes * 30_000;
   const end = begun + minutes * 60_000;
-  await phase(report, random, { operations: operations / 2, end: half }, false);
-  await phase(report, random, { operations, end }, true);
+  await phase(report, random, deaths, { operations: operations / 2, end: half }, false);
+  await phase(report, random, deaths, { operations, end }, true);
   report.seconds = Math.round((performance.now() - begun) / 1_000);
   return report;
 }
@@ -74,6 +75,7 @@ export async function tortureReally(
 async function phase(
   report: RealReport,
   random: Random,
+  deaths: () => boolean,
   until: { readonly operations: number; readonly end: number },
   armed: boolean,
 ): Promise<void> {
@@ -87,7 +89,7 @@ async function phase(
     round += 1
   ) {
     if (round % WIRE_ROUNDS === 0) await world.renewWire();
-    const kill = random.chance(KILLS);
+    const kill = deaths();
     const point = kill && armed ? random.pick(points) : undefined;
     if (point !== undefined) world.arm(point);
     const calls = begin(caller, random);
@@ -104,6 +106,18 @@ async function phase(
     if (failed?.status === "rejected") throw failed.reason;
     await agreed(world, `round ${round} of seed ${report.seed}`);
   }
+}
+
+/** Whether the broker dies in the next round: once in each `ROUNDS_OF_A_KILL` of them. */
+function deathsOf(random: Random): () => boolean {
+  let round = 0;
+  let chosen = 0;
+  return () => {
+    const place = round % ROUNDS_OF_A_KILL;
+    if (place === 0) chosen = random.below(ROUNDS_OF_A_KILL);
+    round += 1;
+    return place === chosen;
+  };
 }
 
 /** Rows of calls, side by side. */

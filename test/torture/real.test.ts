@@ -3,7 +3,7 @@
 import { expect, it } from "vitest";
 import { tortureReally } from "./real-run.ts";
 
-const OPERATIONS = 1_000;
+const OPERATIONS = 2_000;
 const SHARE = 5;
 const LIMIT_MS = 180_000;
 
