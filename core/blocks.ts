@@ -25,8 +25,8 @@ import { SlotPath } from "./slot-path.ts";
 /** Up to 2^50 addresses are counted in numbers, which are exact there; above, in bigints. */
 const NARROW_BITS = 50;
 /**
- * Taken addresses of one family. Each operation visits one path of the tree (7 nodes for IPv4, 26 for IPv6) and its
- * siblings, however many addresses are taken. Taking and releasing need not match: a block may be released in parts.
+ * Taken addresses of one family. Each operation visits one path of the tree (7 nodes for IPv4, 26 for IPv6) and at
+ * most its siblings, however many addresses are taken. Taking and releasing need not match: a block may be released in parts.
  */
 export class Blocks {
   readonly family: Family;
@@ -180,17 +180,34 @@ export class Blocks {
 
   /** Brings counts, `largest` and the parents' planes up to date after `change` addresses below `#nodes[level]` changed. */
   #settle(level: number, change: number): void {
+    let childHad = 0;
     for (let at = level; at >= 0; at--) {
       const node = this.#node(at);
+      const had = node.largest;
       if (this.#isNarrow(at)) node.taken += change;
       else node.wide += BigInt(change);
-      if (at < level) {
-        const child = this.#node(at + 1);
-        if (isFull(child)) removeChild(node, this.#path.slot(at), "full");
-        else if (isEmpty(child)) removeChild(node, this.#path.slot(at), "free");
-      }
-      node.largest = largestWithin(node, 0, SLOT_BITS, this.#path.slotBits(at));
+      if (at === level) node.largest = largestWithin(node, 0, SLOT_BITS, this.#path.slotBits(at));
+      else this.#settleAbove(at, node, childHad);
+      childHad = had;
     }
+  }
+
+  /**
+   * The same for the parent on level `at` of a node whose largest free block was `childHad`. The siblings, which are far
+   * apart in memory, are asked only when the largest block of all may have been the child's.
+   */
+  #settleAbove(at: number, node: Bitmap, childHad: number): void {
+    const child = this.#node(at + 1);
+    const slot = this.#path.slot(at);
+    if (isFull(child)) removeChild(node, slot, "full");
+    else if (isEmpty(child)) removeChild(node, slot, "free");
+    const slotBits = this.#path.slotBits(at);
+    const { largest } = child;
+    // A slot that is free as a whole may be part of a larger block.
+    const wasOrIsFree = childHad === slotBits || largest === slotBits;
+    if (wasOrIsFree || (largest < childHad && childHad === node.largest))
+      node.largest = largestWithin(node, 0, SLOT_BITS, slotBits);
+    else if (largest > node.largest) node.largest = largest;
   }
 
   /**
