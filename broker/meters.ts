@@ -42,8 +42,11 @@ const COMMIT_BUCKETS = [
   0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1,
 ];
 
-/** Metrics in a registry of their own. The three `cocoon_net_dhcp_lease…` and `…pool…` names are the Go version's. */
-export function createMeters(): Meters {
+/**
+ * Metrics in a registry of their own. The three `cocoon_net_dhcp_lease…` and `…pool…` names are the Go version's.
+ * `lostLogLines` is asked at each scrape: who reads metrics learns of a log that nobody can write.
+ */
+export function createMeters(lostLogLines: () => number = () => 0): Meters {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -81,6 +84,15 @@ export function createMeters(): Meters {
     "Items of the node's set-up that were put right.",
     ["item"],
   );
+  new Counter({
+    name: "cocoon_net_log_lines_lost_total",
+    help: "Log lines that standard error did not take in.",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(lostLogLines());
+    },
+  });
   leaseTotal.inc({ result: "ok" }, 0);
   leaseTotal.inc({ result: "failed" }, 0);
   for (const finding of findings) orphaned.inc({ finding }, 0);

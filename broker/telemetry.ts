@@ -4,6 +4,7 @@ import { type DestinationStream, type Logger, pino, stdTimeFunctions } from "pin
 import type { BusinessEvent } from "#core/events.ts";
 import { describeOwner } from "#core/lease.ts";
 import type { Millis } from "#core/time.ts";
+import { createLogDestination } from "./log-destination.ts";
 import { type Meters, type Observed, createMeters } from "./meters.ts";
 
 /** Events kept in memory for `why` and for those who begin to read events. */
@@ -33,13 +34,14 @@ export interface Telemetry {
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** Lines go to `destination` (default: standard error), written before the call returns so that a crash loses none. */
+/** Lines go to `destination` (default: standard error). Nothing here throws, whatever becomes of them. */
 export function createTelemetry(options: {
   readonly level: LogLevel;
   readonly now: () => Millis;
   readonly destination?: DestinationStream;
 }): Telemetry {
-  const destination = options.destination ?? pino.destination({ dest: 2, sync: true });
+  const standardError = createLogDestination();
+  const destination = options.destination ?? standardError;
   const log = pino(
     {
       level: options.level,
@@ -49,7 +51,7 @@ export function createTelemetry(options: {
     },
     destination,
   );
-  const meters = createMeters();
+  const meters = createMeters(() => standardError.lost());
   const ring: RecordedEvent[] = [];
   let next = 0;
   const listeners = new Set<(event: RecordedEvent) => void>();

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import type { Mac } from "#core/address.ts";
 import { leasesOf } from "#test/crash/oracle.ts";
-import type { BrokerPaths } from "#test/netns/broker.ts";
+import { type BrokerPaths, COCOON_NET } from "#test/netns/broker.ts";
 import { attempt, run } from "#test/netns/process.ts";
 import { waitFor } from "#test/netns/wait-for.ts";
 import { makeFaultNode, refusalOf } from "./fault-node.ts";
@@ -103,6 +103,17 @@ it("starts again after its pool file was spoilt and mended", async () => {
   await run(["mv", `${path}.good`, path]);
   await node.broker.start();
   await node.agree();
+});
+
+it("serves on while nobody can take its log in", async () => {
+  const command = ["sh", "-c", 'exec "$0" "$@" 2>/dev/full', COCOON_NET, "daemon"];
+  await using node = await makeFaultNode({ command });
+  await node.add("unheard");
+  await node.lease(MAC);
+  await node.del("unheard");
+  const { body } = await node.broker.ask("GET", "/metrics");
+  expect(String(body)).toMatch(/^cocoon_net_log_lines_lost_total [1-9]/m);
+  expect(await node.broker.stop()).toBe(0);
 });
 
 /** ADDs until the ledger has used up the room it took in advance. */
