@@ -23,6 +23,9 @@ import {
 } from "./route-codec.ts";
 import { RouteTemplates } from "./route-template.ts";
 
+/** Refused routes that are looked up one by one; for more of them the table is read once. */
+const SINGLE_LOOKS = 16;
+
 export interface RouteTableOptions {
   readonly netlink: Netlink;
   /** Name of the bridge; it may be made, deleted and made anew while the table is open. */
@@ -58,7 +61,7 @@ export function openRouteTable({ netlink, bridge }: RouteTableOptions): RouteTab
       let answers: readonly (Error | undefined)[];
       try {
         answers = await netlink.request(requests);
-        await removeOrphans(netlink, changes, answers, { link, isLatest });
+        answers = await removeOrphans(netlink, changes, answers, { link, isLatest });
       } finally {
         for (const { ip } of changes) if (isLatest(ip)) latest.delete(ip);
       }
@@ -118,22 +121,57 @@ async function standsOn(netlink: Netlink, ip: Ip, link: number): Promise<boolean
   }
 }
 
-/** A neighbour whose route was refused would stand for ever: nothing but its route tells that it is ours. */
+/**
+ * A neighbour whose route was refused would stand for ever: nothing but its route tells that it is ours. What keeps it from
+ * being removed is added to the answer of that one route: the others of the call stand as they are.
+ */
 async function removeOrphans(
   netlink: Netlink,
   changes: readonly RouteChange[],
   answers: readonly (Error | undefined)[],
   { link, isLatest }: { readonly link: number; readonly isLatest: (ip: Ip) => boolean },
-): Promise<void> {
-  for (const [index, { op, ip }] of changes.entries()) {
+): Promise<readonly (Error | undefined)[]> {
+  const refused = changes.flatMap(({ op, ip }, index) => {
     const error = answers[index * 2];
-    const refused = error instanceof NetlinkError && error.errno !== errno.noDevice;
-    if (op === "delete" || !refused) continue;
+    const isRefused = error instanceof NetlinkError && error.errno !== errno.noDevice;
+    return op === "add" && isRefused ? [{ ip, at: index * 2, error }] : [];
+  });
+  if (refused.length === 0) return answers;
+  const told = [...answers];
+  try {
+    const addresses = refused.map(({ ip }) => ip);
     // An older route may stand, with the holder that it is for.
-    if ((await standsOn(netlink, ip, link)) || !isLatest(ip)) continue;
-    await netlink.request([deleteNeighbour(ip, link)]);
+    const standing = await standingOf(netlink, addresses, link);
+    const orphans = refused.filter(({ ip }) => !standing.has(ip) && isLatest(ip));
+    const removed = await netlink.request(orphans.map(({ ip }) => deleteNeighbour(ip, link)));
+    for (const [index, { ip, at, error }] of orphans.entries()) {
+      const left = outcome({ op: "delete", ip }, removed[index], true);
+      if (left !== undefined) told[at] = withNeighbour(error, left);
+    }
+  } catch (thrown) {
+    for (const { at, error } of refused) told[at] = withNeighbour(error, thrown);
   }
+  return told;
 }
+
+/** Those of the addresses whose host routes stand: one look at each, or at the whole table where that is less. */
+async function standingOf(
+  netlink: Netlink,
+  addresses: readonly Ip[],
+  link: number,
+): Promise<ReadonlySet<Ip>> {
+  if (addresses.length > SINGLE_LOOKS)
+    return new Set((await listHostRoutes(netlink, link)).map(({ ip }) => ip));
+  const standing = new Set<Ip>();
+  for (const ip of addresses) if (await standsOn(netlink, ip, link)) standing.add(ip);
+  return standing;
+}
+
+const withNeighbour = (error: NetlinkError, why: unknown): Error =>
+  new Error(
+    `${error.message}; its neighbour entry may be left: ${why instanceof Error ? why.message : String(why)}`,
+    { cause: error },
+  );
 
 /** What is gone already is no error when it was to be deleted, nor is a neighbour that never was. */
 function outcome(
