@@ -78,7 +78,7 @@ export function createParts(options: PartsOptions): Parts {
     serving: options.serving,
   });
   const node = { pool: () => pool, serving: options.serving };
-  const cni = createCni({ leasing: containers, node, readText: options.readText });
+  const cni = createCni({ leasing: containers, node, bootId, readText: options.readText });
   let waiting = 0;
   const spooler = createSpooler({
     spool,

@@ -88,8 +88,11 @@ export type ReadCall =
   | CniCall
   | { readonly verb: "refused"; readonly version: CniVersion; readonly failure: CniFailure };
 
-/** Reads the body of `POST /v1/cni`, whatever it is. */
-export function readCall(value: unknown): ReadCall {
+/**
+ * Reads the body of `POST /v1/cni`, whatever it is. `thisBoot` is the boot of a caller that waits for the answer: its stamp
+ * is of this boot even where it could not read the boot's name. A stamp that was kept for later says nothing without one.
+ */
+export function readCall(value: unknown, thisBoot = ""): ReadCall {
   const parsed = bodySchema.safeParse(value);
   if (!parsed.success) {
     const details = describeIssue(parsed.error.issues[0]);
@@ -98,7 +101,7 @@ export function readCall(value: unknown): ReadCall {
       failure(cniCodes.invalidEnvironment, "the call is not one of the CNI plugin's", details),
     );
   }
-  const body = parsed.data;
+  const body = { ...parsed.data, stamp: namedStamp(parsed.data.stamp, thisBoot) };
   const containerId = (body.env["CNI_CONTAINERID"] ?? "").trim();
   const conf = parseJsonObject(body.stdin);
   const version = conf instanceof CniFailure ? ABSENT_VERSION : versionOf(conf);
@@ -115,6 +118,9 @@ export function readCall(value: unknown): ReadCall {
   const call = verbCall(body, known, conf);
   return call instanceof CniFailure ? refuse(version, call) : call;
 }
+
+const namedStamp = (stamp: Stamp, thisBoot: string): Stamp =>
+  stamp.bootId === "" ? { ...stamp, bootId: thisBoot } : stamp;
 
 const refuse = (version: CniVersion, why: CniFailure): ReadCall => ({
   verb: "refused",

@@ -25,6 +25,8 @@ import type { CniVersion } from "./version.ts";
 export interface CniPorts {
   readonly leasing: ContainerLeasing;
   readonly node: CniNode;
+  /** The boot that runs now. */
+  readonly bootId: string;
   /** Reads a text file of at most `limit` bytes; rejects when it is longer or cannot be read. */
   readonly readText: (path: string, limit: number) => Promise<string>;
 }
@@ -59,7 +61,7 @@ const nothing: Success = { stdout: "" };
 export function createCni(ports: CniPorts): Cni {
   return {
     handle: async (body) => {
-      const call = readCall(body);
+      const call = readCall(body, ports.bootId);
       const outcome = call.verb === "refused" ? call.failure : await perform(ports, call);
       if (outcome instanceof CniFailure)
         return { exitCode: 1, stdout: formatFailure(call.version, outcome) };

@@ -93,7 +93,12 @@ export function brokerFixture(options: FixtureOptions = {}): Fixture {
   };
   const node = { pool: () => world.pool, serving: () => world.serving };
   return {
-    cni: createCni({ leasing: wrap(leasing), node, readText: options.readText ?? readText }),
+    cni: createCni({
+      leasing: wrap(leasing),
+      node,
+      bootId,
+      readText: options.readText ?? readText,
+    }),
     ledger,
     world,
     commits: () => commits,

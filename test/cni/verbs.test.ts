@@ -117,6 +117,29 @@ describe("ADD", () => {
   });
 });
 
+describe("a plugin that cannot read the boot's name", () => {
+  const nameless = (verb: string) => {
+    const body = callBody(verb);
+    return { ...body, stamp: { ...(body["stamp"] as object), bootId: "" } };
+  };
+
+  test("is served as of this boot while it waits: its DEL frees, and its ADD is not taken for an earlier boot's", async () => {
+    const { cni, ledger } = brokerFixture();
+    const [ip] = addressesOf(await cni.handle(nameless("ADD")));
+    const attachment = [...ledger.leases()][0]?.attachment;
+    expect(attachment?.stamp.bootId).toBe((callBody("ADD")["stamp"] as { bootId: string }).bootId);
+    await cni.handle(nameless("DEL"));
+    expect([...ledger.leases()]).toMatchObject([{ ip, state: "cooling" }]);
+  });
+
+  test("frees nothing by a release that was kept for later: it may be an earlier boot's", async () => {
+    const { cni, ledger } = brokerFixture();
+    await cni.handle(callBody("ADD"));
+    expect(await cni.release(nameless("DEL"))).toBe(true);
+    expect([...ledger.leases()]).toMatchObject([{ state: "leased" }]);
+  });
+});
+
 describe("DEL", () => {
   test("frees, and succeeds for what is gone, unknown, renamed or broken", async () => {
     const { cni, ledger } = brokerFixture();
