@@ -57,6 +57,8 @@ export interface Run {
   note(notes: Notes): Promise<void>;
   /** A token for another attempt whose request differs from the last one's; durable when it resolves. */
   renewToken(): Promise<string>;
+  /** Keeps that every request of this run was definitely refused; a doubt that an earlier run left stays one. */
+  refused(): Promise<void>;
   /** Says what is being waited for. */
   progress(text: string): void;
   readonly signal: AbortSignal;

@@ -21,6 +21,7 @@ const entry = z.object({
   token: text,
   attempt: z.number().check(z.int(), z.gte(1), z.lte(1_000)),
   state: z.enum(["intended", "done"]),
+  refused: z.optional(z.literal(true)),
   at: text,
   notes,
 });
@@ -70,6 +71,8 @@ export interface JournalEntry {
   /** From 1; another one when the request had to differ. */
   readonly attempt: number;
   readonly state: "intended" | "done";
+  /** Every request for it was definitely refused: the cloud has nothing of it that could still show. */
+  readonly refused?: true | undefined;
   /** RFC 3339, UTC. */
   readonly at: string;
   readonly notes: Notes;

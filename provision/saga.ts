@@ -61,6 +61,9 @@ export async function runSaga(input: SagaInput): Promise<readonly string[]> {
 
 async function runStep(step: CloudStep, input: SagaInput): Promise<string | undefined> {
   const { journal } = input;
+  const before = entryOf(journal.current, step.id);
+  // A run that ended in the middle may have been served: what this one is told does not change that.
+  const doubt = before?.state === "intended" && before.refused !== true;
   let entry = intentOf(step, input);
   let renewals = 0;
   const keep = async (next: JournalEntry) => {
@@ -90,6 +93,9 @@ async function runStep(step: CloudStep, input: SagaInput): Promise<string | unde
       });
       return entry.token;
     },
+    refused: async () => {
+      if (!doubt) await keep({ ...entry, refused: true });
+    },
     progress: (text) => input.report.waiting(step, text),
     signal: input.signal,
   };
@@ -99,6 +105,7 @@ async function runStep(step: CloudStep, input: SagaInput): Promise<string | unde
     await keep({
       ...entry,
       state: "done",
+      refused: undefined,
       at: moment(input),
       notes: { ...entry.notes, ...outcome.notes },
     });
@@ -111,7 +118,7 @@ function intentOf(step: CloudStep, input: SagaInput): JournalEntry {
   const before = entryOf(journal.current, step.id);
   const at = moment(input);
   // The moment is that of the last try: how long ago it was tells whether the cloud may not show it yet.
-  if (before?.state === "intended") return { ...before, at };
+  if (before?.state === "intended") return { ...before, refused: undefined, at };
   const attempt = (before?.attempt ?? 0) + 1;
   return {
     step: step.id,

@@ -115,7 +115,10 @@ export class Api {
         return { retry: uncertain < MAX_UNCERTAIN, after: fault.after };
       },
     }).catch((thrown: unknown) => {
-      throw asFault(thrown, this.#facts(action, "")) ?? thrown;
+      const fault = asFault(thrown, this.#facts(action, ""));
+      // An earlier try may have been served, whatever the last one was told.
+      if (fault !== undefined && uncertain > 0) fault.definite = false;
+      throw fault ?? thrown;
     });
     bucket.recover();
     return result;

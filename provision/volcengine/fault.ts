@@ -129,6 +129,8 @@ export class ApiFault extends BrokerError {
   readonly apiCode: string;
   /** Milliseconds that the cloud asked to wait. */
   readonly after: number | undefined;
+  /** Whether it is certain that nothing was applied; false also when an earlier try of the call had no clear answer. */
+  definite: boolean;
 
   constructor(kind: FaultKind, facts: FaultFacts, after?: number, cause?: unknown) {
     const what = facts.apiCode === "" ? facts.message : `${facts.apiCode}: ${facts.message}`;
@@ -141,11 +143,16 @@ export class ApiFault extends BrokerError {
     this.kind = kind;
     this.apiCode = facts.apiCode;
     this.after = after;
+    this.definite = kind !== "uncertain";
   }
 }
 
 export const isFault = (thrown: unknown, ...wanted: readonly FaultKind[]): thrown is ApiFault =>
   thrown instanceof ApiFault && wanted.includes(thrown.kind);
+
+/** A token that was used before says that something else may have been made with it. */
+export const isDefinite = (thrown: unknown): boolean =>
+  thrown instanceof ApiFault && thrown.definite && thrown.kind !== "token-reused";
 
 /** A subnet that was just made may not be known everywhere yet. */
 export const isSubnetGone = (thrown: unknown): boolean =>

@@ -10,7 +10,7 @@ import {
 } from "./actions.ts";
 import type { Api } from "./api.ts";
 import { awaited, lookAtInterface, statusOf } from "./converge.ts";
-import { isFault, isSubnetGone } from "./fault.ts";
+import { isDefinite, isFault, isSubnetGone } from "./fault.ts";
 import type { Host } from "./host.ts";
 import { slotFiles } from "./keep-away.ts";
 import { shortOf } from "./outcome.ts";
@@ -32,7 +32,7 @@ export async function makeInterface(
   let lost = false;
   for (;;) {
     if (eniID === undefined) {
-      const asked = await requestInterface(api, work, run);
+      const asked = await requestInterface(api, work, run, lost);
       if (typeof asked !== "string") return asked;
       eniID = asked;
       await run.note({ eniID });
@@ -47,14 +47,16 @@ export async function makeInterface(
   }
 }
 
-/** Its ID, or why there is none. */
+/** Its ID, or why there is none. `doubt`: something may have been made before, which a refusal does not undo. */
 async function requestInterface(
   api: Api,
   work: WorkOf<"create-eni">,
   run: Run,
+  doubt: boolean,
 ): Promise<string | StepOutcome> {
   const subnetID = work.subnetID ?? textOf(run.result("create-subnet")?.["subnetID"]);
   const state = waiting(VPC_TURN);
+  let open = doubt;
   for (;;)
     try {
       const { NetworkInterfaceId } = await api.call(
@@ -73,14 +75,18 @@ async function requestInterface(
       );
       return NetworkInterfaceId;
     } catch (thrown) {
-      if (isFault(thrown, "limit")) return shortOf(thrown);
+      open ||= !isDefinite(thrown);
       if (isFault(thrown, "token-reused")) {
         // An earlier run asked with other parameters: take what it made, if it made something.
         const earlier = await interfaceNamed(api, subnetID, work, run);
         if (earlier !== undefined) return earlier.id;
         await run.renewToken();
-      } else if (!isFault(thrown, "busy") && !isSubnetGone(thrown)) throw thrown;
-      if (!(await pause(state, api.timing, run.signal))) throw thrown;
+      }
+      const passing = isFault(thrown, "busy", "token-reused") || isSubnetGone(thrown);
+      if (passing && (await pause(state, api.timing, run.signal))) continue;
+      if (!open) await run.refused();
+      if (isFault(thrown, "limit")) return shortOf(thrown);
+      throw thrown;
     }
 }
 

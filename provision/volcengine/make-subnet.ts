@@ -10,7 +10,7 @@ import {
 } from "./actions.ts";
 import type { Api } from "./api.ts";
 import { awaited, lookAtSubnet } from "./converge.ts";
-import { isFault } from "./fault.ts";
+import { isDefinite, isFault } from "./fault.ts";
 import { short } from "./outcome.ts";
 import { DELETE_SUBNET, SUBNET, VPC_TURN, pause, waiting } from "./waiting.ts";
 import type { WorkOf } from "./work.ts";
@@ -37,6 +37,7 @@ async function requestSubnet(
   run: Run,
 ): Promise<string> {
   const state = waiting(VPC_TURN);
+  let doubt = false;
   for (;;)
     try {
       const wanted = { VpcId: vpc, ZoneId: zone, CidrBlock: cidr, SubnetName: name, Tags: tags };
@@ -47,10 +48,13 @@ async function requestSubnet(
       );
       return SubnetId;
     } catch (thrown) {
+      doubt ||= !isDefinite(thrown);
+      const passing = isFault(thrown, "busy", "token-reused");
       if (isFault(thrown, "token-reused")) await run.renewToken();
-      else if (!isFault(thrown, "busy")) throw thrown;
-      run.progress(`waiting for ${vpc}, which is changed by something else`);
-      if (!(await pause(state, api.timing, run.signal))) throw thrown;
+      if (passing) run.progress(`waiting for ${vpc}, which is changed by something else`);
+      if (passing && (await pause(state, api.timing, run.signal))) continue;
+      if (!doubt) await run.refused();
+      throw thrown;
     }
 }
 

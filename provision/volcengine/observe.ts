@@ -187,7 +187,9 @@ function hiddenTries(
   now: number,
 ): readonly string[] {
   const entries = provisioning?.entries ?? [];
-  const asked = entries.filter(({ at }) => now - Date.parse(at) < HIDDEN_MS);
+  const asked = entries.filter(
+    ({ at, refused }) => refused !== true && now - Date.parse(at) < HIDDEN_MS,
+  );
   const hidden = asked.filter(({ step, notes }) => {
     if (isDeleted(entries, notes["eniID"] ?? notes["subnetID"])) return false;
     if (step === "create-subnet")
