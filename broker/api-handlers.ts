@@ -23,6 +23,8 @@ export interface ApiHandlersOptions {
   readonly telemetry: Telemetry;
   /** Why ADDs are not answered now; undefined while they are. */
   readonly notServing: () => string | undefined;
+  /** Why the start is not over; undefined when it is. */
+  readonly notReady: () => string | undefined;
   readonly routeStands: (ip: Ip) => Promise<boolean>;
   readonly fsck: Fsck;
   /** What status shows beside pools and serving: told by the composition. */
@@ -35,7 +37,7 @@ const cniVerbs: readonly string[] = ["ADD", "DEL", "CHECK", "GC", "STATUS"];
 export function createApiHandlers(options: ApiHandlersOptions): ApiHandlers {
   const { leasing, cni, pool, telemetry } = options;
   const health = () => {
-    const reason = options.notServing();
+    const reason = options.notReady();
     return reason === undefined ? { ok: true } : { ok: false, reason };
   };
   return {

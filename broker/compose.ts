@@ -137,7 +137,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     namespaceId: (path) => namespaceId(outside.netlink, path),
   });
   const node = createNodeKeeper({
-    network: nodeNetworkOf(poolFile, config, mtu),
+    network: async () => nodeNetworkOf(await withNicNames(recorded, nics.byMac), config, mtu),
     ports: { ...nodePorts, guestPorts: () => guards.ports.ports() },
     now: () => clock.now(),
     ...nodeReports(standing, telemetry),
@@ -187,6 +187,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     telemetry,
     routeStands: (ip) => outside.routes.stands(ip),
     notServing: () => standing.notServing,
+    notReady: () => standing.notReady,
     report: () => ({
       ...identityOf(poolFile, config, bootId),
       since,
@@ -252,6 +253,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
         );
       standing.notServing = undefined;
       await conflists.write().catch((error: Error) => parts.trouble("conflist", error));
+      standing.announced = true;
       notifier.ready(`serving ${poolFile.subnet} on ${config.bridge}`);
       notifier.startWatchdog(() => parts.leasing.healthy());
       telemetry.log.info(

@@ -9,9 +9,16 @@ const MAX_WARNINGS = 32;
 export class Standing {
   /** Why ADDs are not answered; undefined while they are. */
   notServing: string | undefined = "starting";
+  /** Whether runtimes have been told of us: the conflist is there, or could not be written. */
+  announced = false;
   ledger: Omit<LoadedLedger, "records"> = { condition: "missing" };
   setup: readonly NodeItem[] = [];
   readonly #warnings = new Map<string, string>();
+
+  /** Why nobody should be sent here yet; undefined when the start is over. */
+  get notReady(): string | undefined {
+    return this.notServing ?? (this.announced ? undefined : "writing the conflist");
+  }
 
   /** Keeps the newest warning about a thing. */
   warn(about: string, message: string): void {

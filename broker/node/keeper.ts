@@ -13,7 +13,8 @@ export const CHECK_PERIOD = 10 * SECOND;
 const SETTLE_TIME = 200;
 
 export interface NodeKeeperOptions {
-  readonly network: NodeNetwork;
+  /** Asked before each check: the names of network cards may change. */
+  readonly network: () => Promise<NodeNetwork>;
   readonly ports: NodePorts;
   readonly now: () => Millis;
   /** Each check that changed something, or whose problems are not those of the check before. */
@@ -41,7 +42,7 @@ export function createNodeKeeper(options: NodeKeeperOptions): NodeKeeper {
 
   const apply = async (): Promise<NodeReport> => {
     stale = false;
-    const report = await applyNode(network, ports, (item) => fights.mayRepair(item, now()));
+    const report = await applyNode(await network(), ports, (item) => fights.mayRepair(item, now()));
     for (const item of new Set(report.items)) {
       if (fights.repaired(item, now())) options.onFight(item);
     }

@@ -33,7 +33,11 @@ export interface FaultNodeSetting {
   readonly env?: Record<string, string>;
   readonly command?: readonly string[];
   /** Runs when the folders are there and before the broker starts. */
-  readonly before?: (paths: BrokerPaths, undo: AsyncDisposableStack) => Promise<void>;
+  readonly before?: (
+    paths: BrokerPaths,
+    undo: AsyncDisposableStack,
+    node: NetworkNamespace,
+  ) => Promise<void>;
 }
 
 export interface FaultNode extends AsyncDisposable {
@@ -57,7 +61,7 @@ export interface FaultNode extends AsyncDisposable {
 }
 
 /** The settings of a node whose pool is the whole subnet. */
-function poolFile(subnet = "10.144.7.0/24"): Record<string, unknown> {
+export function poolFile(subnet = "10.144.7.0/24"): Record<string, unknown> {
   return {
     platform: "local",
     nodeName: "fault",
@@ -82,7 +86,7 @@ export async function makeFaultNode(setting: FaultNodeSetting = {}): Promise<Fau
   for (const path of [paths.state, paths.conflists, paths.plugins]) await mkdir(path);
   await cp(join(STOCK_PLUGINS, "bridge"), join(paths.plugins, "bridge"));
   await cp(COCOON_IPAM, join(paths.plugins, "cocoon-ipam"));
-  await setting.before?.(paths, undo);
+  await setting.before?.(paths, undo, net.node);
   await writeFile(
     join(paths.state, "pool.json"),
     JSON.stringify(setting.pool ?? poolFile(setting.subnet)),

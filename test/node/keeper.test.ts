@@ -78,7 +78,7 @@ function kept() {
   const reports: NodeReport[] = [];
   const fights: string[] = [];
   const keeper = createNodeKeeper({
-    network,
+    network: () => Promise.resolve(network),
     ports,
     now: Date.now,
     onReport: (report) => void reports.push(report),

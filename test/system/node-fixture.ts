@@ -83,7 +83,7 @@ export function openNodeHere(): TestNode {
     reports,
     keep(setting = network) {
       const keeper = createNodeKeeper({
-        network: setting,
+        network: () => Promise.resolve(setting),
         ports,
         now: Date.now,
         onReport: (report) => void reports.push(report),

@@ -149,6 +149,7 @@ export async function startTortureBroker(
     telemetry,
     routeStands: (address) => routes.stands(address),
     notServing: () => undefined,
+    notReady: () => undefined,
     report: unasked,
     fsck: unasked,
   });
