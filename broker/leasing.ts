@@ -1,16 +1,16 @@
 // The one writer: every change of the ledger passes here, in groups, in the order decide, persist, route, reply.
 
 import type { Moment } from "#core/attach.ts";
-import { decideForget } from "#core/detach.ts";
 import type { Decision, Verb } from "#core/effects.ts";
 import { BrokerError } from "#core/errors.ts";
 import type { BusinessEvent } from "#core/events.ts";
 import type { Ledger } from "#core/ledger.ts";
 import type { Clock } from "#core/ports.ts";
 import type { Change } from "#core/record.ts";
+import { decideUndo } from "#core/undo.ts";
 import { lastOfEachKey } from "./coalesce.ts";
 import type { Cause, Effects } from "./effects.ts";
-import { type Decided, type Doomed, type Waiting, Routing, asError, causeOf } from "./routing.ts";
+import { type Decided, type Refused, type Waiting, Routing, asError, causeOf } from "./routing.ts";
 
 /** Commands that may wait; one more is refused, so that a flood ends in refusals and not in memory. */
 const MAX_WAITING = 8_192;
@@ -49,8 +49,8 @@ export class Leasing {
   /** Commands that join the next group, behind its others. */
   #patient: Undecided[] = [];
   #patience: NodeJS.Timeout | undefined;
-  /** Leases that could not be taken back because the commit failed: the next group does it, whatever it is for. */
-  #owed: Doomed[] = [];
+  /** Commands that could not be undone because the commit failed: the next group does it, whatever it is for. */
+  #owed: Refused[] = [];
   #running = false;
   #storedSequence: number;
   #groupBegun: number | undefined;
@@ -74,7 +74,7 @@ export class Leasing {
 
   /**
    * Queues a decision. Resolves with its outcome once its changes are durable and its routes stand.
-   * Rejects with `overloaded`, `commit-failed` (nothing was changed) or `route-failed` (the change was taken back).
+   * Rejects with `overloaded`, `commit-failed` (nothing was changed) or `route-failed` (the change is undone).
    */
   submit<Outcome>(verb: Verb, decide: Decide<Outcome>): Promise<Outcome> {
     return this.#enqueue(this.#queue, verb, decide, () => this.#wake());
@@ -123,8 +123,8 @@ export class Leasing {
   async #drain(): Promise<void> {
     while (this.#queue.length + this.#patient.length > 0 || this.#routing.failing) {
       // In front of the queue: a repetition that waits there must not be answered with what is about to go.
-      const doomed = [...(await this.#routing.ready()), ...this.#owed.splice(0)];
-      const takeBacks = doomed.map((one) => this.#takeBack(one));
+      const refused = [...(await this.#routing.ready()), ...this.#owed.splice(0)];
+      const undoing = refused.map((one) => this.#undo(one));
       const patient = this.#patient.splice(
         0,
         Math.max(MAX_PATIENT, MAX_GROUP - this.#queue.length),
@@ -133,7 +133,7 @@ export class Leasing {
       clearTimeout(this.#patience);
       this.#patience = undefined;
       this.#groupBegun = performance.now();
-      await this.#group([...takeBacks, ...queued, ...patient]);
+      await this.#group([...undoing, ...queued, ...patient]);
       this.#groupBegun = undefined;
     }
     this.#running = false;
@@ -146,9 +146,10 @@ export class Leasing {
     for (const waiting of group) {
       try {
         const decision = waiting.decide(this.ledger, this.moment());
-        inverses.push(this.ledger.apply(decision.changes));
+        const inverse = this.ledger.apply(decision.changes);
+        inverses.push(inverse);
         changes.push(...decision.changes);
-        decided.push({ waiting, decision });
+        decided.push({ waiting, decision, inverse });
       } catch (thrown) {
         waiting.reject(
           new BrokerError("internal", `${waiting.verb} could not be decided: ${String(thrown)}`, {
@@ -204,16 +205,16 @@ export class Leasing {
         ];
   }
 
-  #takeBack(doomed: Doomed): Undecided {
-    const { verb, ip, sequence } = doomed;
+  #undo(refused: Refused): Undecided {
+    const { verb, steps, told } = refused;
     return {
       verb,
-      decide: (ledger, moment) =>
-        decideForget(ledger, { ip, sequence, reason: "route-failed" }, moment),
+      undoes: true,
+      decide: (ledger, moment) => decideUndo(ledger, steps, told, moment),
       resolve: () => undefined,
       reject: (error) => {
-        if (error.code === "commit-failed") this.#owed.push(doomed);
-        this.#options.trouble(`taking back ${ip}`, error);
+        if (error.code === "commit-failed") this.#owed.push(refused);
+        this.#options.trouble(`undoing a refused ${verb}`, error);
       },
     };
   }

@@ -4,7 +4,8 @@ import type { Decision, RouteChange, Verb } from "#core/effects.ts";
 import { BrokerError } from "#core/errors.ts";
 import type { BusinessEvent } from "#core/events.ts";
 import type { Ip } from "#core/address.ts";
-import type { Lease } from "#core/lease.ts";
+import type { Change } from "#core/record.ts";
+import { type Step, stepsOf } from "#core/undo.ts";
 import type { Cause, Effects } from "./effects.ts";
 
 /** Groups whose routes may be on their way; the next one waits with its decisions until the oldest is answered. */
@@ -13,25 +14,30 @@ const MAX_ROUTING = 4;
 /** A command that waits for its answer. */
 export interface Waiting {
   readonly verb: Verb;
+  /** It undoes another command, and is not undone itself. */
+  readonly undoes?: true;
   readonly resolve: (outcome: unknown) => void;
   readonly reject: (error: BrokerError) => void;
 }
 export interface Decided {
   readonly waiting: Waiting;
   readonly decision: Decision<unknown>;
+  /** The changes that undo the decision's. */
+  readonly inverse: readonly Change[];
 }
-/** A new lease without a route, of which nobody was told. */
-export interface Doomed {
+/** A command that was refused because a route failed, although its changes are durable. */
+export interface Refused {
   readonly verb: Verb;
-  readonly ip: Ip;
-  readonly sequence: number;
+  readonly steps: readonly Step[];
+  /** Addresses that another command, answered since, has told their holder of. */
+  readonly told: ReadonlySet<Ip>;
 }
 
 export interface RoutingOptions {
   readonly effects: Pick<Effects, "route">;
   readonly emit: (event: BusinessEvent) => void;
   readonly trouble: (what: string, error: Error) => void;
-  /** Leases are to be taken back: {@link Routing.ready} has them. */
+  /** A command is to be undone: {@link Routing.ready} has it. */
   readonly failed: () => void;
 }
 
@@ -43,7 +49,7 @@ export interface RoutingOptions {
 export class Routing {
   readonly #options: RoutingOptions;
   readonly #begun: number[] = [];
-  readonly #doomed = new Map<Ip, Doomed>();
+  #refused: (Refused & { readonly told: Set<Ip> })[] = [];
   #last: Promise<void> = Promise.resolve();
   #room: (() => void) | undefined;
 
@@ -57,7 +63,7 @@ export class Routing {
   }
 
   get failing(): boolean {
-    return this.#doomed.size > 0;
+    return this.#refused.length > 0;
   }
 
   /** Hands the group's routes to the kernel and answers its commands when they stand. Nothing to wait for. */
@@ -71,17 +77,18 @@ export class Routing {
   }
 
   /**
-   * Resolves when another group may be decided, with the leases that it must take back first. After a failure that is when
-   * everything on its way was answered: a repetition among it may have been told of such a lease, whose route then stands.
+   * Resolves when another group may be decided, with the commands that it must undo first, the latest first. After a failure
+   * that is when everything on its way was answered: a repetition among it may have been told of a lease whose route failed
+   * before and stands now.
    */
-  async ready(): Promise<readonly Doomed[]> {
+  async ready(): Promise<readonly Refused[]> {
     if (this.#begun.length >= MAX_ROUTING)
       await new Promise<void>((resolve) => (this.#room = resolve));
     if (!this.failing) return [];
     await this.#last;
-    const doomed = [...this.#doomed.values()];
-    this.#doomed.clear();
-    return doomed;
+    const refused = this.#refused.toReversed();
+    this.#refused = [];
+    return refused;
   }
 
   async #apply(
@@ -121,7 +128,8 @@ export class Routing {
       if (failed !== undefined) this.#refuse(one, failed);
       else {
         // Told of the lease itself, or of a later one: whose route failed before is not to be taken back any more.
-        for (const ip of addedIn(decision)) this.#doomed.delete(ip);
+        if (this.failing)
+          for (const ip of addedIn(decision)) for (const { told } of this.#refused) told.add(ip);
         waiting.resolve(decision.outcome);
       }
     }
@@ -152,16 +160,10 @@ export class Routing {
     return failed;
   }
 
-  /** New leases without a route are given back; they were never acknowledged, so nobody may count on them. */
-  #refuse({ waiting, decision }: Decided, failed: Error): void {
-    const fresh = new Set(
-      decision.events.flatMap((event) =>
-        event.event === "lease.bound" && !event.renewed ? [event.ip] : [],
-      ),
-    );
-    for (const { ip, sequence } of leasedIn(decision)) {
-      if (fresh.has(ip)) this.#doomed.set(ip, { verb: waiting.verb, ip, sequence });
-    }
+  /** What the command changed was never acknowledged, so nobody may count on it. */
+  #refuse({ waiting, decision, inverse }: Decided, failed: Error): void {
+    const steps = waiting.undoes === true ? [] : stepsOf(decision.changes, inverse);
+    if (steps.length > 0) this.#refused.push({ verb: waiting.verb, steps, told: new Set() });
     waiting.reject(
       new BrokerError(
         "route-failed",
@@ -178,13 +180,6 @@ export const causeOf = (decided: readonly Decided[]): Cause => [
 
 export const asError = (thrown: unknown): Error =>
   thrown instanceof Error ? thrown : new Error(String(thrown));
-
-const leasedIn = ({ changes }: Decision<unknown>): Lease[] =>
-  changes.flatMap((change) =>
-    change.op === "put" && change.record.kind === "lease" && change.record.lease.state === "leased"
-      ? [change.record.lease]
-      : [],
-  );
 
 /** The addresses that the decision routes: whoever is told its outcome may count on them, new or not. */
 const addedIn = ({ routes }: Decision<unknown>): Ip[] =>

@@ -62,9 +62,9 @@ export function decideAttach(
 }
 
 /** Whether a DEL that began later was answered: one of this key, or one whose conf did not tell its network. */
-function isReleased(
+export function isReleased(
   ledger: Ledger,
-  { owner, attachment }: AttachRequest,
+  { owner, attachment }: Pick<AttachRequest, "owner" | "attachment">,
   { now, bootId }: Moment,
 ): boolean {
   return [ownerKey(owner), ownerKey({ ...owner, network: "" })].some((key) => {

@@ -87,7 +87,7 @@ export interface ForgetRequest {
   readonly reason: ReleaseReason;
 }
 
-/** Ends one allocation by its sequence number: an operator's DELETE, or a route that failed. */
+/** Ends one allocation by its sequence number, for an operator or on evidence. */
 export function decideForget(
   ledger: Ledger,
   request: ForgetRequest,
