@@ -8,6 +8,7 @@ import type { Cloud, CloudPlan, Goal, Published } from "./cloud.ts";
 import {
   type NodeIdentity,
   type Provisioning,
+  heldText,
   provisioningOf,
   withProvisioning,
 } from "./journal.ts";
@@ -211,7 +212,7 @@ function publishedPool(draft: PoolFile, found: Published, degraded: readonly str
       state: degraded.length === 0 ? "complete" : "degraded",
       vpcCIDRs: found.vpcCIDRs,
       attachments: found.attachments,
-      degraded,
+      degraded: degraded.map(heldText),
     },
   );
 }

@@ -8,7 +8,11 @@ import type { PoolFile } from "./pool-file.ts";
 export const PROVISIONING_KEY = "provisioning";
 const VERSION = 1;
 /** More than any plan has; a file with more was not written by us. */
-const MAX_ENTRIES = 512;
+export const MAX_ENTRIES = 512;
+/** Entries that only a teardown may still add: a full journal can always be undone, and a new one begun. */
+export const REMOVAL_ROOM = 128;
+/** Of one step; a step that failed as often is not going to succeed. */
+export const MAX_ATTEMPTS = 100_000;
 const MAX_TEXT = 1_024;
 const MAX_LIST = 4_096;
 
@@ -19,7 +23,7 @@ const notes = z.record(text, z.union([text, texts]));
 const entry = z.object({
   step: text,
   token: text,
-  attempt: z.number().check(z.int(), z.gte(1), z.lte(1_000)),
+  attempt: z.number().check(z.int(), z.gte(1), z.lte(MAX_ATTEMPTS)),
   state: z.enum(["intended", "done"]),
   refused: z.optional(z.literal(true)),
   at: text,
@@ -114,16 +118,39 @@ export function provisioningOf(pool: PoolFile | undefined): Provisioning | undef
   );
 }
 
-export const withProvisioning = (pool: PoolFile, provisioning: Provisioning): PoolFile => ({
-  ...pool,
-  extra: { ...pool.extra, [PROVISIONING_KEY]: provisioning },
-});
+/** The pool with that journal. Throws `invalid-config` rather than give what {@link provisioningOf} would refuse. */
+export function withProvisioning(pool: PoolFile, provisioning: Provisioning): PoolFile {
+  const { error } = schema.safeParse(provisioning);
+  const issue = error?.issues[0];
+  if (issue !== undefined)
+    throw new BrokerError(
+      "invalid-config",
+      `pool.json is not written, for it could not be read again: ${PROVISIONING_KEY}.${issue.path.join(".")}: ${issue.message}`,
+      { hint: UNDO },
+    );
+  return { ...pool, extra: { ...pool.extra, [PROVISIONING_KEY]: provisioning } };
+}
 
-/** The journal with this step's entry replaced or added. */
+const UNDO = "run cocoon-net teardown, then init: that begins a new journal";
+
+/** The journal with this step's entry replaced or added. Throws `invalid-config` when there is no room for it. */
 export function withEntry(provisioning: Provisioning, made: JournalEntry): Provisioning {
   const others = provisioning.entries.filter(({ step }) => step !== made.step);
+  const room = provisioning.state === "removing" ? MAX_ENTRIES : MAX_ENTRIES - REMOVAL_ROOM;
+  const isNew = others.length === provisioning.entries.length;
+  if (isNew && others.length >= room)
+    throw full(`it has ${others.length} steps, and no more than ${room} are kept`);
+  if (made.attempt > MAX_ATTEMPTS)
+    throw full(`${made.step} was tried ${MAX_ATTEMPTS} times, and no more are kept`);
   return { ...provisioning, entries: [...others, made] };
 }
+
+const full = (why: string): BrokerError =>
+  new BrokerError("invalid-config", `the journal in pool.json is full: ${why}`, { hint: UNDO });
+
+/** A text that the journal can hold, cut where it is longer. */
+export const heldText = (words: string): string =>
+  words.length > MAX_TEXT ? `${words.slice(0, MAX_TEXT - 1)}…` : words;
 
 export const entryOf = (
   provisioning: Provisioning | undefined,
