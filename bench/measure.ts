@@ -1,5 +1,8 @@
 // What a benchmark found: samples of each run, what the contestants came to, and their ratios run by run.
 
+/** Fewer alternations than these say nothing: a ratio of fewer is not printed. */
+export const LEAST_PAIRS = 5;
+
 /** One run of one contestant: a distribution, or a single figure that is all four at once. */
 export interface Run {
   readonly count: number;

@@ -38,10 +38,10 @@ export const memoryBench: Bench = {
     };
     await measureHolding(quick, read, progress);
     await measureWear(quick, read, progress);
-    const ratios = growthOf(measurements);
+    measurements.push(growthOf(measurements, quick ? QUICK_PAIRS : PAIRS));
     return {
       measurements,
-      ratios,
+      ratios: [],
       notes: [
         `Each figure is VmRSS of the broker's one process after ${idle / 1000} s without a call; it includes the pages of the ledger's map.`,
         `A pair is an ADD with its confirmation and a DEL of the same container, ${PARALLEL_PAIRS} at a time; addresses given back cool for 130 s, so that at this rate the ledger holds many cooling records.`,
@@ -98,18 +98,16 @@ async function measureWear(quick: boolean, read: Read, progress: Progress): Prom
 const wornName = (pairs: number): string =>
   `${WORN_LEASES} leases, ${pairs.toLocaleString("en")} pairs after warm-up`;
 
-/** Each reading under wear against the first. */
-function growthOf(measurements: readonly Measurement[]): Findings["ratios"] {
-  const base = measurements.find((one) => one.case === wornName(0));
-  if (base === undefined) throw new Error("nothing was read before the wear");
-  return measurements
-    .filter((one) => one.case.endsWith("pairs after warm-up") && one !== base)
-    .map((one) => {
-      const ratio = one.median / base.median;
-      const to = "before the pairs";
-      const spread = { pairs: [ratio], median: ratio, min: ratio, max: ratio };
-      return { case: one.case, unit: one.unit, of: "broker", to, ...spread };
-    });
+/** The last reading under wear as a multiple of the first: growth of one process, not a ratio of contestants. */
+function growthOf(measurements: readonly Measurement[], pairs: number): Measurement {
+  const held = (name: string): number => {
+    const found = measurements.find((one) => one.case === name);
+    if (found === undefined) throw new Error(`nothing was read of ${name}`);
+    return found.median;
+  };
+  const growth = held(wornName(pairs)) / held(wornName(0));
+  const name = `growth over ${pairs.toLocaleString("en")} pairs`;
+  return measurement(name, "broker", "× before", [single(growth)]);
 }
 
 /** In MiB, named as /proc/<pid>/status names them. */

@@ -2,7 +2,8 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promiseTable } from "./promises.ts";
+import { promiseTable } from "./promise-table.ts";
+import { promises } from "./promises.ts";
 import { type Result, RESULTS, readResults } from "./result-file.ts";
 import { measurementTable, ratioTable } from "./table.ts";
 
@@ -13,7 +14,7 @@ const SECTION = /^<!-- ([a-z]+) -->\n[\s\S]*?^<!-- end of \1 -->$/gm;
 /** The document with every marked section made anew; throws where a result was made with --quick. */
 export function withTables(document: string, results: ReadonlyMap<string, Result>): string {
   return document.replaceAll(SECTION, (_, name: string) => {
-    if (name === "promises") return marked(name, promiseTable(results));
+    if (name === "promises") return marked(name, promiseTable(promises, results));
     const result = results.get(name);
     if (result === undefined) return marked(name, `Not measured: \`node bench/run.ts ${name}\`.`);
     if (result.quick) throw new Error(`${name}.json is of a quick run: its figures mean nothing`);

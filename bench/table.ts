@@ -1,6 +1,6 @@
 // A result as a table in Markdown: the same for the terminal and for the documentation.
 
-import type { Measurement, Ratio } from "./measure.ts";
+import { LEAST_PAIRS, type Measurement, type Ratio } from "./measure.ts";
 import type { Result } from "./result-file.ts";
 
 const HEAD = ["case", "contestant", "unit", "median", "p99", "min to max", "runs"];
@@ -18,14 +18,16 @@ export function measurementTable(result: Pick<Result, "measurements">): string {
   return table([HEAD, ...rows]);
 }
 
+/** Ratios that too few alternations stand behind are not printed, but that they were refused is. */
 export function ratioTable(ratios: readonly Ratio[]): string {
   const head = ["case", "ratio", "of", "median", "lowest to highest pair", "pairs"];
   const rows = ratios.map((one) => [
     one.case,
     `${one.of} to ${one.to}`,
     one.unit,
-    one.median.toFixed(2),
-    one.pairs.length === 1 ? "" : `${one.min.toFixed(2)} to ${one.max.toFixed(2)}`,
+    ...(one.pairs.length < LEAST_PAIRS
+      ? ["refused", `fewer than ${LEAST_PAIRS} pairs`]
+      : [figure(one.median), `${figure(one.min)} to ${figure(one.max)}`]),
     String(one.pairs.length),
   ]);
   return table([head, ...rows]);
@@ -41,9 +43,10 @@ function runsOf(one: Measurement): string {
     : String(one.runs.length);
 }
 
-/** Three digits that mean something. */
+/** Digits that mean something: three, or two of what is small. */
 export function figure(value: number): string {
   const size = Math.abs(value);
+  if (size > 0 && size < 0.1) return value.toPrecision(2);
   if (size >= 100) return Math.round(value).toLocaleString("en");
   return value.toFixed(size >= 10 ? 1 : 2);
 }
