@@ -65,14 +65,17 @@ export function shiftTimes(ledger: Ledger, by: Millis): readonly Change[] {
 /**
  * Every end is put where it does no harm, however wrong the clock was or is: no guest's lease ends before the guest has
  * come to renew it (`renewal`, T1), no address is used again before it has cooled, and nothing lasts longer than it would
- * if it began now.
+ * if it began now. Cooling addresses keep their order: by a clock that was set back the youngest was given back just now,
+ * before all that follow, and the others as long before it as they were.
  */
 export function clampTimes(
   ledger: Ledger,
   { now, renewal, leaseTime }: { now: Millis; renewal: Millis; leaseTime: Millis },
 ): readonly Change[] {
+  let early = 0;
+  for (const { since } of ledger.cooling()) early = Math.max(early, since + 1 - now);
   return timed(ledger, {
-    lease: (lease) => clampLease(lease, { now, renewal, leaseTime }),
+    lease: (lease) => clampLease(lease, early, { now, renewal, leaseTime }),
     tombstone: (tombstone) => ({
       ...tombstone,
       until: Math.min(tombstone.until, now + TOMBSTONE_TIME),
@@ -82,10 +85,11 @@ export function clampTimes(
 
 function clampLease(
   lease: Lease,
+  early: Millis,
   { now, renewal, leaseTime }: { now: Millis; renewal: Millis; leaseTime: Millis },
 ): Lease {
   const { until } = lease;
-  const since = Math.min(lease.since, now);
+  const since = lease.state === "cooling" ? lease.since - early : Math.min(lease.since, now);
   if (until === undefined) return { ...lease, since };
   const [least, most] = boundsOf(lease, { renewal, leaseTime });
   return { ...lease, since, until: Math.min(Math.max(until, now + least), now + most) };
@@ -118,10 +122,17 @@ function timed(
   },
 ): readonly Change[] {
   const changes: Change[] = [];
+  const isChanged = (lease: Lease, next: Lease): boolean =>
+    next.since !== lease.since || next.until !== lease.until;
   for (const lease of ledger.leases()) {
     const next = become.lease(lease);
-    if (next.since !== lease.since || next.until !== lease.until) changes.push(putLease(next));
+    if (lease.state !== "cooling" && isChanged(lease, next)) changes.push(putLease(next));
   }
+  // One that is put anew stands behind all others: to keep their order, all are put anew, or none.
+  const cooling = [...ledger.cooling()];
+  const cooled = cooling.map((lease) => become.lease(lease));
+  if (cooled.some((next, index) => isChanged(cooling[index] ?? next, next)))
+    changes.push(...cooled.map(putLease));
   for (const tombstone of ledger.tombstones().values()) {
     const next = become.tombstone(tombstone);
     const record: LedgerRecord = { kind: "tombstone", tombstone: next };

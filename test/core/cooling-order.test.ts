@@ -1,14 +1,15 @@
-// Which address is used again and when, against a model that is a plain list: also over restarts of the broker.
+// Which address is used again and when, against a model that is a plain list: also over restarts of broker and machine.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Ip } from "#core/address.ts";
 import { decideAttach } from "#core/attach.ts";
+import { clampTimes } from "#core/clock-step.ts";
 import { decideDetach } from "#core/detach.ts";
 import type { Decision } from "#core/effects.ts";
 import type { BusinessEvent } from "#core/events.ts";
 import { Ledger } from "#core/ledger.ts";
-import { SECOND } from "#core/time.ts";
+import { DAY, HOUR, SECOND } from "#core/time.ts";
 import { decideSweep } from "#core/sweep.ts";
 import { loadLedger } from "#broker/startup.ts";
 import { type MemoryDisk, openMemoryStore } from "#test/fakes/memory-store.ts";
@@ -24,18 +25,25 @@ interface Slot {
   readonly ip: Ip;
   holder: string | undefined;
   sticky: string | undefined;
-  /** When it was released. */
+  /** When it was released, and until when it cools. */
   since: number;
+  until: number;
 }
 
+/** Its time goes on, whatever is done to the clock. */
 class Model {
   slots: Slot[] = [];
+  now = 0;
   cooling = () => this.slots.filter(({ holder }) => holder === undefined);
-  expire(now: number): void {
-    this.slots = this.slots.filter(
-      ({ holder, sticky, since }) =>
-        holder !== undefined || now < since + (sticky === undefined ? COOLING : STICKY),
-    );
+  expire(): void {
+    this.slots = this.slots.filter(({ holder, until }) => holder !== undefined || this.now < until);
+  }
+  /** Nobody knows for how long the machine was away: cooling begins anew, a sticky name is waited for at least a day. */
+  reboot(away: number): void {
+    for (const slot of this.cooling()) {
+      const left = Math.min(Math.max(slot.until - this.now - away, DAY), STICKY);
+      slot.until = this.now + (slot.sticky === undefined ? COOLING : left);
+    }
   }
 }
 
@@ -58,6 +66,14 @@ class Subject {
     this.store = openMemoryStore({ disk: this.disk });
     this.ledger = new Ledger();
     await loadLedger(this.store, this.ledger);
+  }
+  /** The machine is started anew, by a clock that may be wrong or may have been wrong before. */
+  async reboot(away: number): Promise<void> {
+    await this.restart();
+    this.now += away;
+    const times = { now: at(this.now).now, renewal: HOUR / 2, leaseTime: HOUR };
+    const changes = clampTimes(this.ledger, times);
+    await this.commit({ changes, routes: [], events: [], outcome: undefined });
   }
   async sweep(): Promise<void> {
     for (;;) if (!(await this.commit(decideSweep(this.ledger, at(this.now)))).more) return;
@@ -107,7 +123,7 @@ async function addAndJudge(subject: Subject, model: Model, id: string, sticky: s
   } else expect(given).toBeUndefined();
   if (given === undefined) return;
   model.slots = model.slots.filter((slot) => slot.ip !== given);
-  model.slots.push({ ip: given, holder: id, sticky, since: 0 });
+  model.slots.push({ ip: given, holder: id, sticky, since: 0, until: 0 });
 }
 
 const name = fc.oneof(
@@ -125,6 +141,13 @@ const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("del" as const), which: fc.nat(SIZE) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("wait" as const), seconds }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("restart" as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("reboot" as const),
+      away: fc.constantFrom(-DAY, -5 * SECOND, 0, 5 * SECOND, DAY),
+    }),
+  },
 );
 
 test("an address cools for 130 s unless nothing else is free, the oldest goes first, a name gets its own back", async () => {
@@ -139,16 +162,22 @@ test("an address cools for 130 s unless nothing else is free, the oldest goes fi
           if (one.kind === "add") await addAndJudge(subject, model, `c${++added}`, one.name);
           if (one.kind === "wait") {
             subject.now += one.seconds * SECOND;
+            model.now += one.seconds * SECOND;
             await subject.sweep();
-            model.expire(subject.now);
+            model.expire();
           }
           if (one.kind === "restart") await subject.restart();
+          if (one.kind === "reboot") {
+            await subject.reboot(one.away);
+            model.reboot(one.away);
+          }
           if (one.kind === "del") {
             const held = model.slots.filter(({ holder }) => holder !== undefined);
             const slot = held[one.which % Math.max(1, held.length)];
             if (slot?.holder === undefined) continue;
             await subject.del(slot.holder);
-            Object.assign(slot, { holder: undefined, since: subject.now });
+            const until = model.now + (slot.sticky === undefined ? COOLING : STICKY);
+            Object.assign(slot, { holder: undefined, since: model.now, until });
           }
           const states = [...subject.ledger.leases()].map(({ ip, state }) => `${ip} ${state}`);
           const wanted = model.slots.map(
