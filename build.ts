@@ -5,6 +5,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
 import { modulesOf, removeOthers } from "#packaging/command-modules.ts";
+import { keepPreparedEngine } from "#packaging/engine-image.ts";
 
 const ROOT = import.meta.dirname;
 const DIST = path.join(ROOT, "dist");
@@ -27,7 +28,13 @@ const COMPILE_FLAGS = [
   "-ffunction-sections",
   "-fdata-sections",
 ];
-const LINK_FLAGS = ["-static", "-s", "-Wl,--gc-sections", "-Wl,-z,relro,-z,noexecstack"];
+const LINK_FLAGS = [
+  "-static",
+  "-s",
+  "-Wl,--gc-sections",
+  "-Wl,-z,relro,-z,noexecstack",
+  "-Wl,--wrap=gettimeofday",
+];
 const WARNING_FLAGS = ["-Wall", "-Wextra", "-Werror"];
 const ENGINE_SOURCES = ["quickjs", "libregexp", "libunicode", "cutils"];
 
@@ -121,11 +128,11 @@ async function buildNativePlugin(): Promise<void> {
     ["-c", "-N", "plugin_bytecode", "-o", bytecode, path.basename(script)],
     PARTS,
   );
-  const sources = ["main-quickjs.c", "host-quickjs.c", "memory-quickjs.c"].map((name) =>
-    path.join(ROOT, "plugin", name),
+  const sources = ["main-quickjs.c", "host-quickjs.c", "text-quickjs.c", "memory-quickjs.c"].map(
+    (name) => path.join(ROOT, "plugin", name),
   );
   const objects = ENGINE_SOURCES.map((name) => path.join(engine, `${name}.o`));
-  installByRename(file, (unfinished) =>
+  installByRename(file, (unfinished) => {
     run(COMPILER, [
       ...COMPILE_FLAGS,
       ...WARNING_FLAGS,
@@ -137,8 +144,9 @@ async function buildNativePlugin(): Promise<void> {
       bytecode,
       ...objects,
       "-lm",
-    ]),
-  );
+    ]);
+    keepPreparedEngine(unfinished, path.join(PARTS, "engine-image"));
+  });
   report(file);
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "host-quickjs.h"
+#include "text-quickjs.h"
 
 enum { MAX_RANDOM_BYTES = 64 };
 
@@ -22,15 +23,6 @@ enum { MAX_RANDOM_BYTES = 64 };
 
 static JSValue outcome(JSContext *ctx, ssize_t result) {
   return JS_NewInt64(ctx, result < 0 ? -errno : result);
-}
-
-static JSValue environment(ARGUMENTS) {
-  (void)self; (void)argc;
-  const char *name = JS_ToCString(ctx, argv[0]);
-  if (!name) return JS_EXCEPTION;
-  const char *value = getenv(name);
-  JS_FreeCString(ctx, name);
-  return value ? JS_NewArrayBufferCopy(ctx, (const uint8_t *)value, strlen(value)) : JS_UNDEFINED;
 }
 
 static JSValue process_id(ARGUMENTS) {
@@ -203,47 +195,20 @@ static JSValue connect_socket(ARGUMENTS) {
   return result;
 }
 
-/* Length of the UTF-8 sequence at p (RFC 3629); for an invalid one, minus the number of bytes that one U+FFFD replaces. */
-static int utf8_sequence(const uint8_t *p, const uint8_t *end) {
-  uint8_t first = p[0], low = 0x80, high = 0xbf;
-  int length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-  if (length == 0) return -1;
-  if (first == 0xe0) low = 0xa0;
-  if (first == 0xed) high = 0x9f;
-  if (first == 0xf0) low = 0x90;
-  if (first == 0xf4) high = 0x8f;
-  for (int index = 1; index < length; index++) {
-    if (p + index >= end || p[index] < low || p[index] > high) return -index;
-    low = 0x80;
-    high = 0xbf;
-  }
-  return length;
-}
-
-/* The engine's own decoder swallows valid bytes after an invalid one, so that invalid sequences are replaced before it sees them. */
 static JSValue decode(ARGUMENTS) {
   (void)self; (void)argc;
   int64_t length;
   uint8_t *bytes = span(ctx, argv, &length);
-  if (!bytes) return JS_EXCEPTION;
-  uint8_t *clean = js_malloc(ctx, (size_t)length * 3 + 1);
-  if (!clean) return JS_EXCEPTION;
-  size_t used = 0;
-  for (const uint8_t *p = bytes, *end = bytes + length; p < end;) {
-    int sequence = utf8_sequence(p, end);
-    if (sequence > 0) {
-      memcpy(clean + used, p, (size_t)sequence);
-      used += (size_t)sequence;
-      p += sequence;
-    } else {
-      memcpy(clean + used, "\xef\xbf\xbd", 3);
-      used += 3;
-      p -= sequence;
-    }
-  }
-  JSValue text = JS_NewStringLen(ctx, (const char *)clean, used);
-  js_free(ctx, clean);
-  return text;
+  return bytes ? text_of(ctx, bytes, (size_t)length) : JS_EXCEPTION;
+}
+
+static JSValue environment(ARGUMENTS) {
+  (void)self; (void)argc;
+  const char *name = JS_ToCString(ctx, argv[0]);
+  if (!name) return JS_EXCEPTION;
+  const char *value = getenv(name);
+  JS_FreeCString(ctx, name);
+  return value ? text_of(ctx, (const uint8_t *)value, strlen(value)) : JS_UNDEFINED;
 }
 
 static JSValue encode(ARGUMENTS) {
@@ -297,4 +262,13 @@ int add_host(JSContext *ctx) {
   int result = JS_SetPropertyStr(ctx, global, "native", host);
   JS_FreeValue(ctx, global);
   return result < 0 ? -1 : 0;
+}
+
+JSValue served_by_script(JSContext *ctx) {
+  JSValue global = JS_GetGlobalObject(ctx);
+  JSValue host = JS_GetPropertyStr(ctx, global, "native");
+  JSValue serve = JS_GetPropertyStr(ctx, host, "serve");
+  JS_FreeValue(ctx, host);
+  JS_FreeValue(ctx, global);
+  return serve;
 }

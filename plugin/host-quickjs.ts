@@ -4,7 +4,7 @@ import { run } from "./main.ts";
 
 /** Numbers below zero are -errno. */
 interface Native {
-  environment(name: string): ArrayBuffer | undefined;
+  environment(name: string): string | undefined;
   processId(): number;
   boottime(): string | number;
   randomHex(bytes: number): string | number;
@@ -31,12 +31,16 @@ interface Native {
   decode(buffer: ArrayBufferLike, offset: number, length: number): string;
   encode(text: string): ArrayBuffer;
   leave(code: number): never;
+  /** Set by the script, which is run when the executable is built, and called by the executable when it is started. */
+  serve: () => void;
 }
 
 declare const native: Native;
 declare const PLUGIN_VERSION: string;
 
 const STANDARD_INPUT = 0;
+/** Most answers fit into a page. */
+const FIRST_RECEIVE_BYTES = 4 * 1024;
 const RECEIVE_BYTES = 64 * 1024;
 
 /** The number, or the failure that it stands for. */
@@ -55,6 +59,7 @@ function decode(bytes: Uint8Array): string {
 }
 
 function connection(descriptor: number, path: string): Connection {
+  let capacity = FIRST_RECEIVE_BYTES;
   return {
     send(bytes) {
       let done = 0;
@@ -67,11 +72,10 @@ function connection(descriptor: number, path: string): Connection {
       }
     },
     receive() {
-      const buffer = new Uint8Array(RECEIVE_BYTES);
-      return buffer.subarray(
-        0,
-        checked("read from", path, native.receive(descriptor, buffer.buffer, 0, RECEIVE_BYTES)),
-      );
+      const buffer = new Uint8Array(capacity);
+      const count = native.receive(descriptor, buffer.buffer, 0, capacity);
+      capacity = RECEIVE_BYTES;
+      return buffer.subarray(0, checked("read from", path, count));
     },
     close() {
       checked("close", path, native.close(descriptor));
@@ -80,10 +84,7 @@ function connection(descriptor: number, path: string): Connection {
 }
 
 const host: Host = {
-  environment(name) {
-    const value = native.environment(name);
-    return value === undefined ? undefined : decode(new Uint8Array(value));
-  },
+  environment: (name) => native.environment(name),
   processId: () => native.processId(),
   boottime: () => text("read", "CLOCK_BOOTTIME", native.boottime()),
   randomHex: (bytes) => text("read", "random bytes", native.randomHex(bytes)),
@@ -122,4 +123,4 @@ const host: Host = {
   encode: (characters) => new Uint8Array(native.encode(characters)),
 };
 
-void run(host, PLUGIN_VERSION).then((code) => native.leave(code));
+native.serve = () => void run(host, PLUGIN_VERSION).then((code) => native.leave(code));

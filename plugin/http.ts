@@ -52,8 +52,10 @@ function malformed(why: string): Response {
 /** Where the empty line begins, or -1. */
 function findHeadEnd(bytes: Uint8Array): number {
   const last = Math.min(bytes.length, MAX_HEAD_BYTES) - 4;
-  for (let index = 0; index <= last; index += 1) {
+  let index = bytes.indexOf(CARRIAGE_RETURN);
+  while (index >= 0 && index <= last) {
     if (isLineEnd(bytes, index) && isLineEnd(bytes, index + 2)) return index;
+    index = bytes.indexOf(CARRIAGE_RETURN, index + 1);
   }
   return -1;
 }
@@ -160,9 +162,7 @@ function digits(text: string, base: 10 | 16): number | undefined {
   return Number.parseInt(text, base);
 }
 
+/** At most a head or a line: so many bytes may be arguments of one call. */
 function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (let index = 0; index < bytes.length; index += 1)
-    text += String.fromCharCode(bytes[index] ?? 0);
-  return text;
+  return Reflect.apply(String.fromCharCode, undefined, bytes) as string;
 }

@@ -8,7 +8,7 @@ export const MAX_JSON_DEPTH = 100;
 
 /** The object that the text holds; undefined for other values, for malformed text and for too deep nesting. */
 export function parseObject(text: string): Record<string, unknown> | undefined {
-  if (depthOf(text) > MAX_JSON_DEPTH) return undefined;
+  if (mayBeDeep(text) && depthOf(text) > MAX_JSON_DEPTH) return undefined;
   try {
     return asObject(JSON.parse(text));
   } catch {
@@ -26,6 +26,21 @@ export function asText(value: unknown): string | undefined {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether there are enough brackets, in strings or not, for too deep a nesting: quickly told of a short text. */
+function mayBeDeep(text: string): boolean {
+  return countOf(text, "{") + countOf(text, "[") > MAX_JSON_DEPTH;
+}
+
+/** How often the character is there; counting ends above the depth that is allowed. */
+function countOf(text: string, character: string): number {
+  let count = 0;
+  for (let at = text.indexOf(character); at >= 0; at = text.indexOf(character, at + 1)) {
+    count += 1;
+    if (count > MAX_JSON_DEPTH) break;
+  }
+  return count;
 }
 
 /** Deepest nesting of brackets outside strings. */

@@ -1,8 +1,11 @@
-/* Runs the plugin's bytecode in QuickJS: prepares the descriptors and the engine, and answers if the script cannot. */
+/* Runs the plugin's bytecode in QuickJS: prepares the engine once, at the build; serves a call, and answers if the script cannot. */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "host-quickjs.h"
@@ -29,43 +32,91 @@ static int give_up(const char *reason) {
   return 1;
 }
 
-static int give_up_on_exception(JSContext *ctx) {
+static const char *reason_of_exception(JSContext *ctx) {
   JSValue exception = JS_GetException(ctx);
   const char *reason = JS_ToCString(ctx, exception);
-  return give_up(reason ? reason : "the script failed without a reason");
+  return reason ? reason : "the script failed without a reason";
+}
+
+/* Only the seed of Math.random asks, which nobody uses: a time in the image would make each build another one. */
+int __wrap_gettimeofday(struct timeval *now, void *zone);
+int __wrap_gettimeofday(struct timeval *now, void *zone) {
+  (void)zone;
+  *now = (struct timeval){.tv_sec = 1};
+  return 0;
 }
 
 /* A closed standard descriptor would be given to the socket; each gets one that refuses its use instead. */
 static int fill_standard_descriptors(void) {
+  struct pollfd items[] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
+  if (poll(items, 3, 0) == 0) return 0;
   for (int descriptor = 0; descriptor <= 2; descriptor++) {
-    if (fcntl(descriptor, F_GETFD) >= 0) continue;
+    if (!(items[descriptor].revents & POLLNVAL)) continue;
     if (open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY) != descriptor) return -1;
   }
   return 0;
 }
 
-int main(void) {
-  if (fill_standard_descriptors() < 0) return 1;
-  if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) return give_up("SIGPIPE cannot be ignored");
+/* The engine with the script run up to where a call begins; NULL, or why not. */
+static const char *prepare(struct engine *engine) {
   JSRuntime *runtime = JS_NewRuntime2(&engine_memory, NULL);
-  if (!runtime) return give_up("no memory for the script engine");
+  if (!runtime) return "no memory for the script engine";
   JS_SetMemoryLimit(runtime, MEMORY_LIMIT_BYTES);
   JS_SetMaxStackSize(runtime, STACK_LIMIT_BYTES);
   JSContext *ctx = JS_NewContextRaw(runtime);
-  if (!ctx) return give_up("no memory for the script's context");
-  /* Only what the script uses: each further part of the language costs start-up time. */
+  if (!ctx) return "no memory for the script's context";
+  /* Only what the script uses: each further part of the language makes the image larger. */
   JS_AddIntrinsicBaseObjects(ctx);
   JS_AddIntrinsicJSON(ctx);
   JS_AddIntrinsicTypedArrays(ctx);
   JS_AddIntrinsicPromise(ctx);
-  if (add_host(ctx) < 0) return give_up("no memory for the system calls");
+  if (add_host(ctx) < 0) return "no memory for the system calls";
   JSValue script = JS_ReadObject(ctx, plugin_bytecode, plugin_bytecode_size, JS_READ_OBJ_BYTECODE | JS_READ_OBJ_ROM_DATA);
-  if (JS_IsException(script)) return give_up_on_exception(ctx);
-  JSValue result = JS_EvalFunction(ctx, script);
-  if (JS_IsException(result)) return give_up_on_exception(ctx);
+  if (JS_IsException(script)) return reason_of_exception(ctx);
+  if (JS_IsException(JS_EvalFunction(ctx, script))) return reason_of_exception(ctx);
+  JSValue serve = served_by_script(ctx);
+  if (!JS_IsFunction(ctx, serve)) return "the script left nothing that serves a call";
+  *engine = (struct engine){.runtime = runtime, .ctx = ctx, .serve = serve};
+  return NULL;
+}
+
+static const char *prepare_failure;
+
+static void prepare_image(void) {
+  prepare_failure = prepare(engine_image());
+}
+
+/*
+ * What build.ts asks of an executable without an image: writes it to standard output. The engine remembers where the stack
+ * is, and the kernel puts that elsewhere each time: it is prepared on a stack of its own, so that all images are the same.
+ */
+static int make_image(void) {
+  static _Alignas(16) uint8_t stack[STACK_LIMIT_BYTES];
+  ucontext_t here, there;
+  if (getcontext(&there) < 0) return give_up("there is no stack for the script engine");
+  there.uc_stack = (stack_t){.ss_sp = stack, .ss_size = sizeof stack};
+  there.uc_link = &here;
+  makecontext(&there, prepare_image, 0);
+  if (swapcontext(&here, &there) < 0) return give_up("there is no stack for the script engine");
+  if (prepare_failure) return give_up(prepare_failure);
+  if (seal_image() < 0) return give_up("the image is too small for the script engine");
+  return write_image(STDOUT_FILENO) < 0 ? 1 : 0;
+}
+
+static int serve(const struct engine *engine) {
+  JS_UpdateStackTop(engine->runtime);
+  JSValue result = JS_Call(engine->ctx, engine->serve, JS_UNDEFINED, 0, NULL);
+  if (JS_IsException(result)) return give_up(reason_of_exception(engine->ctx));
   JSContext *job;
   int state;
-  while ((state = JS_ExecutePendingJob(runtime, &job)) > 0) continue;
+  while ((state = JS_ExecutePendingJob(engine->runtime, &job)) > 0) continue;
   /* The script ends the process itself; to be here is a failure. */
-  return state < 0 ? give_up_on_exception(job) : give_up("the script ended without an exit code");
+  return give_up(state < 0 ? reason_of_exception(job) : "the script ended without an exit code");
+}
+
+int main(void) {
+  if (fill_standard_descriptors() < 0) return 1;
+  if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) return give_up("SIGPIPE cannot be ignored");
+  struct engine *engine = engine_image();
+  return engine->runtime ? serve(engine) : make_image();
 }

@@ -2,19 +2,51 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "memory-quickjs.h"
 
 /* A block is a multiple of STEP bytes: HEADER bytes that tell its size, then what is used, aligned to STEP. */
-enum { STEP = 16, HEADER = 8, LARGEST_SMALL = 512, ARENA_BYTES = 1024 * 1024 };
-/* In the header of a block that is not the arena's. */
+enum { STEP = 16, HEADER = 8, LARGEST_KEPT = 512, IMAGE_BYTES = 224 * 1024, ARENA_BYTES = 1024 * 1024 };
+/* In the header of a block that is not an arena's. */
 enum { FOREIGN = 1 };
 
+/*
+ * All that the prepared engine consists of: build.ts runs the program once and puts what is here then into the file, so
+ * that a call begins with it. Nothing in it may point to what is elsewhere in the next process: the heap, the stack.
+ */
+static struct {
+  struct engine engine;
+  /* The first free byte and the end of the arena in use. A header stands in front of an aligned block. */
+  uint8_t *next, *end;
+  /* Blocks that were given back, by size in steps; each begins with the next one's address. */
+  void *idle[LARGEST_KEPT / STEP + 1];
+  _Alignas(STEP) uint8_t arena[IMAGE_BYTES];
+} image __attribute__((section(IMAGE_SECTION))) = {.next = image.arena + STEP - HEADER, .end = image.arena + IMAGE_BYTES};
+
+/* What a call takes beside that. */
 static _Alignas(STEP) uint8_t arena[ARENA_BYTES];
-/* The first header ends where the first aligned block begins. */
-static size_t used = STEP - HEADER;
-/* Blocks that were given back, by size in steps; each begins with the next one's address. */
-static void *idle[LARGEST_SMALL / STEP + 1];
+
+struct engine *engine_image(void) {
+  return &image.engine;
+}
+
+int seal_image(void) {
+  if (image.end != image.arena + IMAGE_BYTES) return -1;
+  image.next = arena + STEP - HEADER;
+  image.end = arena + ARENA_BYTES;
+  return 0;
+}
+
+int write_image(int descriptor) {
+  const uint8_t *from = (const uint8_t *)&image;
+  for (size_t done = 0; done < sizeof image;) {
+    ssize_t count = write(descriptor, from + done, sizeof image - done);
+    if (count < 0) return -1;
+    done += (size_t)count;
+  }
+  return 0;
+}
 
 static uint64_t *header_of(void *pointer) {
   return (uint64_t *)((uint8_t *)pointer - HEADER);
@@ -33,27 +65,27 @@ static void *take_foreign(size_t bytes) {
 
 static void *take(size_t size) {
   size_t bytes = block_bytes(size);
-  if (bytes > LARGEST_SMALL) return take_foreign(bytes);
-  void **list = &idle[bytes / STEP], *pointer = *list;
-  if (pointer) {
+  if (bytes <= LARGEST_KEPT && image.idle[bytes / STEP]) {
+    void **list = &image.idle[bytes / STEP], *pointer = *list;
     memcpy(list, pointer, sizeof *list);
     return pointer;
   }
-  if (bytes > sizeof arena - used) return take_foreign(bytes);
-  pointer = arena + used + HEADER;
-  used += bytes;
+  if (bytes > (size_t)(image.end - image.next)) return take_foreign(bytes);
+  void *pointer = image.next + HEADER;
+  image.next += bytes;
   *header_of(pointer) = bytes;
   return pointer;
 }
 
+/* A large block of an arena is not used again: a call ends before that matters, and the arena with it. */
 static void give(void *pointer) {
   uint64_t bytes = *header_of(pointer);
   if (bytes & FOREIGN) {
     free((uint8_t *)pointer - STEP);
-    return;
+  } else if (bytes <= LARGEST_KEPT) {
+    memcpy(pointer, &image.idle[bytes / STEP], sizeof(void *));
+    image.idle[bytes / STEP] = pointer;
   }
-  memcpy(pointer, &idle[bytes / STEP], sizeof(void *));
-  idle[bytes / STEP] = pointer;
 }
 
 static size_t usable(const void *pointer) {

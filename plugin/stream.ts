@@ -5,7 +5,8 @@ export const STANDARD_INPUT = 0;
 export const STANDARD_OUTPUT = 1;
 export const STANDARD_ERROR = 2;
 
-const FIRST_BUFFER_BYTES = 16 * 1024;
+/** A page: what most calls give, and no more memory than is read into. */
+const FIRST_BUFFER_BYTES = 4 * 1024;
 
 /** Everything up to the end of the file; undefined when that is more than `limit` bytes. */
 export function readAll(host: Host, descriptor: number, limit: number): Uint8Array | undefined {
@@ -30,7 +31,7 @@ export function writeAll(host: Host, descriptor: number, text: string): void {
 }
 
 function collect(limit: number, read: (into: Uint8Array) => number): Uint8Array | undefined {
-  let buffer = new Uint8Array(FIRST_BUFFER_BYTES);
+  let buffer = new Uint8Array(Math.min(FIRST_BUFFER_BYTES, limit + 1));
   let used = 0;
   for (;;) {
     const count = read(buffer.subarray(used));
