@@ -40,17 +40,33 @@ export function leaseView(lease: Lease): LeaseAnswer {
   };
 }
 
-/** Every address with an owner, offers included. */
+/** Every address with an owner, offers included; each once. */
 export function* leaseViews(ledger: Ledger, pool: Pool): Iterable<LeaseAnswer> {
-  for (const lease of ledger.leases()) yield leaseView(lease);
-  for (const offer of ledger.offers.all()) yield offerView(offer, pool);
+  for (const lease of ledger.leases())
+    if (standingOffer(ledger, lease.ip) === undefined) yield leaseView(lease);
+  for (const { ip } of ledger.offers.all()) {
+    const offer = standingOffer(ledger, ip);
+    if (offer !== undefined) yield offerView(offer, pool);
+  }
+}
+
+/** An address may be offered while it cools, when nothing else is free: then the offer tells who gets it. A holder comes first. */
+function standingOffer(ledger: Ledger, ip: Ip): Offer | undefined {
+  const state = ledger.lease(ip)?.state;
+  return state === undefined || state === "cooling" ? ledger.offer(ip) : undefined;
 }
 
 export function poolView(ledger: Ledger, pool: Pool): PoolStatus {
   const size = pool.sets.reduce((sum, set) => sum + poolSize(set), 0n);
-  const [leased, offered, cooling, quarantined] = (
-    ["leased", "offered", "cooling", "quarantined"] as const
-  ).map((state) => ledger.count(pool.name, state)) as [number, number, number, number];
+  const [leased, recorded, quarantined] = (["leased", "cooling", "quarantined"] as const).map(
+    (state) => ledger.count(pool.name, state),
+  ) as [number, number, number];
+  let [offered, cooling] = [0, recorded];
+  for (const { ip } of ledger.offers.all()) {
+    if (standingOffer(ledger, ip) === undefined) continue;
+    offered++;
+    if (ledger.lease(ip)?.pool === pool.name) cooling--;
+  }
   const first = pool.sets[0]?.[0];
   return {
     name: pool.name,
@@ -72,10 +88,9 @@ export function addressView(
   ip: Ip,
 ): Pick<AddressAnswer, "ip" | "pool" | "excluded" | "lease"> {
   const lease = ledger.lease(ip);
-  const offer = ledger.offer(ip);
+  const offer = standingOffer(ledger, ip);
   const excluded = lease === undefined ? exclusion(pool, ip) : undefined;
-  const shown =
-    offer !== undefined && lease === undefined ? offerView(offer, pool) : lease && leaseView(lease);
+  const shown = offer === undefined ? lease && leaseView(lease) : offerView(offer, pool);
   return {
     ip,
     ...(excluded === undefined ? { pool: lease?.pool ?? pool.name } : { excluded }),

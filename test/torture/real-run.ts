@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { crashPoints, nameOf } from "#test/crash/points.ts";
-import { contradictions, leasesOf } from "#test/crash/oracle.ts";
+import { contradictions } from "#test/crash/oracle.ts";
 import { buildDaemon } from "#test/crash/build-daemon.ts";
 import { waitFor } from "#test/netns/wait-for.ts";
 import { type Random, randomFrom } from "./random.ts";
@@ -21,7 +21,6 @@ const LATEST_KILL_MS = 80;
 /** Rounds after which the guests' wire is opened anew: it keeps all that it ever heard. */
 const WIRE_ROUNDS = 20;
 const SETTLE_LIMIT_MS = 15_000;
-const TWICE = " is in the ledger twice";
 /** Points that a round of such calls meets. */
 const points = crashPoints()
   .filter(
@@ -158,23 +157,12 @@ function distinct(random: Random, many: number, of: number): readonly number[] {
 /** Routes follow a start, and releases have no answer: for a moment the two may differ. */
 async function agreed(world: RealNode, when: string): Promise<void> {
   let found: readonly string[] = [];
-  await waitFor(async () => (found = await differences(world)).length === 0, {
+  await waitFor(async () => (found = await contradictions(world)).length === 0, {
     limit: SETTLE_LIMIT_MS,
     what: "agreement",
   }).catch((cause: unknown) => {
     throw new Error(`${when}: ${found.join("; ")}\n${world.broker.logs().slice(-2_000)}`, {
       cause,
     });
-  });
-}
-
-/** An address that cools may be on offer at the same time, when nothing else is free: it is listed as both. */
-async function differences(world: RealNode): Promise<readonly string[]> {
-  const found = await contradictions(world);
-  if (!found.some((what) => what.endsWith(TWICE))) return found;
-  const leases = await leasesOf(world.broker);
-  return found.filter((what) => {
-    const states = leases.filter(({ ip }) => what === `${ip}${TWICE}`).map(({ state }) => state);
-    return states.toSorted().join(" ") !== "cooling offered";
   });
 }
