@@ -64,7 +64,7 @@ import { Standing } from "./standing.ts";
 import { createSteadyClock } from "./steady-clock.ts";
 import { createSweeper } from "./sweeper.ts";
 import { createTelemetry } from "./telemetry.ts";
-import { runTasks } from "./task.ts";
+import { after, runTasks } from "./task.ts";
 import { readText } from "./text-file.ts";
 import { createUplinks, withNicNames } from "./uplinks.ts";
 
@@ -149,9 +149,8 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
   await guards.sources.start();
   guards.onGuest(() => node.changed());
   const routeKeeper = createRouteKeeper({
-    ledger: parts.ledger,
-    routes: outside.routes,
-    trouble: parts.trouble,
+    ...parts,
+    ...outside,
     resynced: (outcome) => tellResync(outcome, telemetry.log),
   });
   const socket = opened.use(await openDhcp(config, poolFile.gateway, parts));
@@ -228,8 +227,8 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     rogues,
     dhcpKeeper,
     createSweeper(parts.leasing),
-    reconciler,
-    parts.mirroring,
+    after(routeKeeper.tried, reconciler),
+    after(routeKeeper.tried, parts.mirroring),
     parts.spooler,
     routeKeeper,
     dhcp,

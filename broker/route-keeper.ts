@@ -1,7 +1,7 @@
 // Task: host routes follow the ledger, at start, after any loss, and once an hour in any case.
 
 import type { Ledger } from "#core/ledger.ts";
-import type { RouteTable } from "#core/ports.ts";
+import type { Inspection, RouteTable } from "#core/ports.ts";
 import { type ResyncOutcome, resyncRoutes } from "./resync.ts";
 import { type Task, pause } from "./task.ts";
 
@@ -17,20 +17,25 @@ const RETRY = 5_000;
 export interface RouteKeeper extends Task {
   /** Something was lost or made anew: look soon. */
   touch(): void;
+  /** Resolves when routes were put right for the first time, or could not be. */
+  readonly tried: Promise<void>;
 }
 
 export interface RouteKeeperOptions {
   readonly ledger: Ledger;
   readonly routes: RouteTable;
+  readonly inspection: Pick<Inspection, "neighbours">;
   readonly resynced: (outcome: ResyncOutcome) => void;
   readonly trouble: (what: string, error: Error) => void;
 }
 
 export function createRouteKeeper(options: RouteKeeperOptions): RouteKeeper {
-  const { ledger, routes, resynced, trouble } = options;
+  const { ledger, routes, inspection, resynced, trouble } = options;
+  const { promise: tried, resolve: hasTried } = Promise.withResolvers<void>();
   let early = new AbortController();
   return {
     name: "routes",
+    tried,
     touch: () => early.abort(),
     async run(signal) {
       while (!signal.aborted) {
@@ -38,13 +43,14 @@ export function createRouteKeeper(options: RouteKeeperOptions): RouteKeeper {
         let wait = PERIOD;
         const begun = performance.now();
         try {
-          const outcome = await resyncRoutes(ledger, routes);
+          const outcome = await resyncRoutes(ledger, routes, () => inspection.neighbours());
           resynced(outcome);
           if (outcome.failed > 0) wait = RETRY;
         } catch (thrown) {
           trouble("route resync", thrown instanceof Error ? thrown : new Error(String(thrown)));
           wait = RETRY;
         }
+        hasTried();
         const lasted = performance.now() - begun;
         await pause(wait, AbortSignal.any([signal, early.signal]));
         await pause(Math.max(DEBOUNCE, lasted * SHARE), signal);

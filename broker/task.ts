@@ -26,6 +26,17 @@ export async function runTasks(tasks: readonly Task[], outer: AbortSignal): Prom
   if (failed !== undefined) throw failed.reason;
 }
 
+/** The task, begun when `first` has resolved: what nobody waits for stays behind what somebody does. */
+export const after = (first: Promise<void>, task: Task): Task => ({
+  name: task.name,
+  async run(signal) {
+    const { promise: aborted, resolve } = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    if (!signal.aborted) await Promise.race([first, aborted]);
+    await task.run(signal);
+  },
+});
+
 /** Waits that long or until the signal aborts; never rejects. */
 export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -48,9 +48,12 @@ export const effectsOf: Readonly<Record<Verb, readonly EffectKind[]>> = {
   RECOVER: ["persist", "mirror"],
 };
 
-/** A host route (/32 or /128) to our bridge, with a permanent neighbour where the MAC is known. */
+/**
+ * A host route (/32 or /128) to our bridge, with a permanent neighbour where the MAC is known. `alone`: a look at the kernel
+ * has just shown that no neighbour stands there, so that none need be removed.
+ */
 export type RouteChange =
-  | { readonly op: "add"; readonly ip: Ip; readonly mac?: Mac }
+  | { readonly op: "add"; readonly ip: Ip; readonly mac?: Mac; readonly alone?: true }
   | { readonly op: "delete"; readonly ip: Ip };
 
 /** What a pure decision asks for. `changes` are applied to the ledger at once and undone if the commit fails. */

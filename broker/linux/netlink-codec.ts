@@ -16,6 +16,7 @@ export const flag = {
 
 /** Control messages (below 16) and rtnetlink messages (include/uapi/linux/rtnetlink.h). */
 export const messageType = {
+  nothing: 1,
   error: 2,
   done: 3,
   newLink: 16,

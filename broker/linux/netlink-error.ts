@@ -9,7 +9,11 @@ export class NetlinkError extends Error {
 
   constructor(errno: number, what: string) {
     const code = errnoName(errno);
+    // Tens of thousands come at a time, all from the one place where answers arrive: a trace costs more than all else.
+    const traced = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
     super(`${what}: the kernel answered ${code}`);
+    Error.stackTraceLimit = traced;
     this.name = "NetlinkError";
     this.errno = errno;
     this.code = code;

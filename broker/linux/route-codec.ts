@@ -118,6 +118,14 @@ export function askNeighbour(ip: Ip, link: number, known: boolean): NetlinkReque
   return { type: messageType.newNeighbour, flags, body, what: `ask for the neighbour ${ip}` };
 }
 
+/** What the kernel passes over (NLMSG_NOOP): keeps the place of a request that is not needed. */
+export const nothing: NetlinkRequest = {
+  type: messageType.nothing,
+  flags: 0,
+  body: Buffer.alloc(0),
+  what: "do nothing",
+};
+
 /** Body of a request for a whole table, of one family or of all (0). */
 export const everyRoute = (): Buffer => Buffer.alloc(ROUTE_BYTES);
 export const everyNeighbour = (): Buffer => Buffer.alloc(NEIGHBOUR_BYTES);

@@ -17,6 +17,7 @@ import {
   everyRoute,
   isHostRoute,
   neighbourState,
+  nothing,
   readNeighbour,
   readRoute,
   routeTowards,
@@ -102,9 +103,13 @@ function addRequests(
   const four = ipFamily(ip) === 4;
   const route = four ? templates.route(ip) : undefined;
   const mac = change.op === "add" ? change.mac : undefined;
+  requests.push(change.op === "add" ? addRoute(ip, link, route) : deleteRoute(ip, link, route));
+  if (change.op === "add" && mac === undefined && change.alone === true) {
+    requests.push(nothing);
+    return;
+  }
   const neighbour = four ? templates.neighbour(ip, mac) : undefined;
   requests.push(
-    change.op === "add" ? addRoute(ip, link, route) : deleteRoute(ip, link, route),
     mac === undefined
       ? deleteNeighbour(ip, link, neighbour)
       : addNeighbour(ip, mac, link, neighbour),

@@ -123,3 +123,31 @@ test("a later batch carries the MAC of whoever holds the address when it goes to
   await resyncRoutes(ledger, slow);
   expect(fake.table.get(ip("10.9.2.87"))?.mac).toBe(after);
 });
+
+test("an address without a neighbour is told apart when many routes are gone", async () => {
+  const ledger = new Ledger();
+  const left = ip("10.9.0.7");
+  const lease = (index: number) =>
+    putLease({
+      ip: ip(`10.9.${index >> 8}.${index & 255}`),
+      pool: "node",
+      state: "leased",
+      sequence: index,
+      since: 0,
+      routed: true,
+      ...(index % 4 === 0 ? { mac: MACS[0] as Mac } : {}),
+    });
+  ledger.apply(Array.from({ length: 6_000 }, (_, index) => lease(index)));
+  const told = new Map<Ip, RouteChange>();
+  const apply = async (changes: readonly RouteChange[]) => {
+    for (const change of changes) told.set(change.ip, change);
+    return changes.map(() => undefined);
+  };
+  const routes = { list: async () => [], apply };
+  await resyncRoutes(ledger, routes, async () => [{ ip: left, mac: MACS[1] as Mac }]);
+  expect(told.size).toBe(6_000);
+  const alone = [...told.values()].filter((change) => change.op === "add" && change.alone === true);
+  expect(alone).toHaveLength(4_500 - 1);
+  expect(told.get(left)).toEqual({ op: "add", ip: left });
+  expect(told.get(ip("10.9.0.8"))).toEqual({ op: "add", ip: ip("10.9.0.8"), mac: MACS[0] });
+});

@@ -33,6 +33,21 @@ export function routeTableContract(name: string, open: () => Promise<Subject>): 
       expect(sorted(await table.list())).toEqual([{ ip: five, mac }, { ip: six }]);
     });
 
+    it("adds a route that stands alone, and answers for it in its place", async () => {
+      await using subject = await open();
+      const { table } = subject;
+      if (mac === undefined) throw new Error("unreadable MAC");
+      const answers = await table.apply([
+        { op: "add", ip: five, alone: true },
+        { op: "add", ip: ip("10.9.0.7"), mac },
+        { op: "delete", ip: ip("10.9.0.8") },
+        { op: "add", ip: six, alone: true },
+      ]);
+      expect(answers).toEqual([undefined, undefined, undefined, undefined]);
+      const wanted = [{ ip: five }, { ip: ip("10.9.0.7"), mac }, { ip: six }];
+      expect(sorted(await table.list())).toEqual(sorted(wanted));
+    });
+
     it("says of one address whether its route stands", async () => {
       await using subject = await open();
       const { table } = subject;

@@ -60,6 +60,7 @@ export function fakeKernel(): FakeKernel {
 
 function change(kernel: FakeKernel, { type, body, what }: NetlinkRequest): Error | undefined {
   const adds = type === messageType.newRoute || type === messageType.newNeighbour;
+  if (type === messageType.nothing) return undefined;
   if (kernel.lost) return new NetlinkError(errno.noDevice, what);
   if (type === messageType.newRoute && kernel.refusing > 0) {
     kernel.refusing -= 1;
