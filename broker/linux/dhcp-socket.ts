@@ -16,6 +16,7 @@ import {
 } from "./dhcp-libc.ts";
 import { type Flow, writeDatagram } from "./ip-datagram.ts";
 import { addressOf } from "./libc.ts";
+import { Gathering } from "./packet-gathering.ts";
 import { PacketInbox } from "./packet-inbox.ts";
 import { PacketOutbox } from "./packet-outbox.ts";
 
@@ -64,6 +65,8 @@ class BridgeSocket implements DhcpSocket {
   #opened: Opened | undefined;
   #handler: (datagram: Uint8Array, source: Ip) => void = () => undefined;
   #flushing = false;
+  readonly #gathering = new Gathering();
+  #turned = false;
   #calls = 0;
   #totals = { sent: 0, unsent: 0, reopened: 0 };
 
@@ -82,7 +85,8 @@ class BridgeSocket implements DhcpSocket {
       udp.on("error", trouble);
       // The kernel writes addresses in canonical form.
       udp.on("message", (datagram, { address }) => {
-        this.#handler(datagram, address as Ip);
+        this.#beginTurn();
+        this.#deliver(datagram, address as Ip);
         this.#drain();
       });
       this.#opened = { udp, inbox: new PacketInbox(fd), outbox };
@@ -131,12 +135,27 @@ class BridgeSocket implements DhcpSocket {
     await this.#close();
   }
 
+  /** The first datagram of a turn of the loop is here. */
+  #beginTurn(): void {
+    if (this.#turned) return;
+    this.#turned = true;
+    setImmediate(() => {
+      this.#turned = false;
+      this.#calls = 0;
+    });
+    this.#gathering.begin();
+  }
+
+  readonly #deliver = (datagram: Uint8Array, source: Ip): void => {
+    this.#gathering.count();
+    this.#handler(datagram, source);
+  };
+
   /** Node's socket says that something came and brings the first datagram; what waits behind it comes in few calls. */
   #drain(): void {
-    if (this.#calls === 0) setImmediate(() => (this.#calls = 0));
     while (this.#calls < CALLS_PER_TURN && this.#opened !== undefined) {
       this.#calls += 1;
-      if (!this.#opened.inbox.drain(this.#handler)) break;
+      if (!this.#opened.inbox.drain(this.#deliver)) break;
     }
   }
 

@@ -6,8 +6,8 @@ import { addressOf } from "./libc.ts";
 
 /** Messages that share one call. */
 const SLOTS = 64;
-/** Room for a datagram: more than an Ethernet payload. What is longer comes cut off, as no guest's request is. */
-const SLOT_SIZE = 2_048;
+/** Room for the longest datagram there is (RFC 768), so that none comes cut off. Memory only where one was that long. */
+const SLOT_SIZE = 65_536;
 /** struct sockaddr_in, struct iovec, struct mmsghdr on 64-bit Linux. */
 const ADDRESS_SIZE = 16;
 const VECTOR_SIZE = 16;

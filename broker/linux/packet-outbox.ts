@@ -58,14 +58,23 @@ export class PacketOutbox {
     this.#addresses.set(mac, slot * LINK_ADDRESS_SIZE + MAC_OFFSET);
   }
 
-  /** Hands everything that waits to the kernel. What it does not take is counted and lost. */
+  /** Hands everything that waits to the kernel. What it does not take is counted and lost, and those behind it go on. */
   flush(): void {
     const count = this.#waiting;
-    if (count === 0) return;
     this.#waiting = 0;
-    const taken = sendMessages(this.#fd, this.#messages, count);
-    this.sent += taken;
-    this.unsent += count - taken;
+    for (let done = 0; done < count;) {
+      const taken = sendMessages(
+        this.#fd,
+        this.#messages.subarray(done * MESSAGE_SIZE),
+        count - done,
+      );
+      this.sent += taken;
+      done += taken;
+      if (done === count) return;
+      // The call ended in front of a message that was refused.
+      this.unsent += 1;
+      done += 1;
+    }
   }
 
   close(): void {
