@@ -8,6 +8,7 @@ import { keepAway, makeLinkReady, removeFile } from "./keep-away.ts";
 import { assign, attach, makeInterface } from "./make-interface.ts";
 import { makeSubnet, openIngress, removeSubnet, subnetAvailable } from "./make-subnet.ts";
 import { detach, remove } from "./remove-interface.ts";
+import { checkAlone } from "./shared-subnet.ts";
 import { workOf } from "./work.ts";
 
 export async function perform(
@@ -23,6 +24,8 @@ export async function perform(
     case "wait-subnet":
       await subnetAvailable(api, work.subnetID, run);
       return { kind: "done", notes: {} };
+    case "check-subnet":
+      return checkAlone(api, work, run);
     case "authorize-ingress":
       return openIngress(api, work, run);
     case "create-eni":

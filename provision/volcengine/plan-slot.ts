@@ -3,8 +3,7 @@
 import type { CloudStep } from "#provision/cloud.ts";
 import { interfaceName } from "./names.ts";
 import { keepAwayFiles } from "./network-managers.ts";
-import { tagsFor } from "./observe.ts";
-import type { SeenInterface, VolcengineSeen } from "./seen.ts";
+import { type SeenInterface, type VolcengineSeen, tagsFor } from "./seen.ts";
 import type { VolcengineStep } from "./work.ts";
 
 export interface SlotGoal {

@@ -4,15 +4,17 @@ import { BrokerError } from "#core/errors.ts";
 import { type Prefix, containsPrefix, formatPrefix, overlaps } from "#core/prefix.ts";
 import type { Goal } from "#provision/cloud.ts";
 import { subnetName } from "./names.ts";
-import { tagsFor } from "./observe.ts";
 import {
   MANAGED_BY,
   NODE_TAG,
   type SeenInterface,
   type SeenSubnet,
   type VolcengineSeen,
+  isTagged,
   sameBlock,
+  tagsFor,
 } from "./seen.ts";
+import { refuseShared } from "./shared-subnet.ts";
 import type { VolcengineStep } from "./work.ts";
 import type { CloudStep } from "#provision/cloud.ts";
 
@@ -86,7 +88,7 @@ function planCreation(goal: Goal, seen: VolcengineSeen, cidr: string): Volcengin
   };
 }
 
-/** One node's guests only: two nodes in one subnet would swallow each other's packets. */
+/** The hosts' own, and any other node's. */
 function refuseTaken(
   subnet: SeenSubnet,
   cidr: string,
@@ -104,14 +106,31 @@ function refuseTaken(
       `subnet ${subnet.id} ${cidr} holds the primary interface of ${primary.instance}: it is the hosts' subnet`,
       hint,
     );
-  const foreign = inside.find(
-    (one) => !isOurs(one) && one.instance !== "" && one.instance !== seen.instance,
-  );
-  if (foreign !== undefined)
-    throw conflict(
-      `subnet ${subnet.id} ${cidr} is used by ${foreign.instance} (${foreign.id} ${foreign.name})`,
-      hint,
-    );
+  refuseShared({ subnetID: subnet.id, cidr, instance: seen.instance }, inside, isOurs);
+}
+
+/**
+ * Before the first interface is attached in a subnet whose tags do not name this node: what keeps two nodes apart there
+ * is only what each of them sees of the other.
+ */
+export function checkOfSubnet(
+  subnet: SeenSubnet | undefined,
+  seen: VolcengineSeen,
+): readonly VolcengineStep[] {
+  if (subnet === undefined || isTagged(subnet.tags, seen.nodeName)) return [];
+  const { nodeName, instance } = seen;
+  const cidr = formatPrefix(subnet.block);
+  return [
+    {
+      id: `check-subnet/${subnet.id}`,
+      action: "check",
+      target: `subnet ${cidr}`,
+      detail: "whether another node has begun to use it meanwhile",
+      changes: [],
+      reads: ["DescribeNetworkInterfaces"],
+      work: { kind: "check-subnet", subnetID: subnet.id, cidr, instance, nodeName },
+    },
+  ];
 }
 
 function ownerOf({ tags }: SeenSubnet): string {

@@ -4,11 +4,12 @@ import { BrokerError } from "#core/errors.ts";
 import { formatPrefix } from "#core/prefix.ts";
 import type { CloudPlan, CloudStep, Goal } from "#provision/cloud.ts";
 import type { Provisioning } from "#provision/journal.ts";
+import { mixtureWarning, refuseOtherGroups } from "./groups.ts";
 import { authorizeCommand, ingressOf } from "./ingress.ts";
 import { layoutOf } from "./layout.ts";
 import { isOurs, mayTake, placementOf } from "./ownership.ts";
 import { planSlot } from "./plan-slot.ts";
-import { planSubnet, subnetNamed } from "./plan-subnet.ts";
+import { checkOfSubnet, planSubnet, subnetNamed } from "./plan-subnet.ts";
 import type { SeenInterface, VolcengineSeen } from "./seen.ts";
 import type { Layout } from "./layout.ts";
 import type { VolcengineStep } from "./work.ts";
@@ -42,25 +43,31 @@ export function planProvisioning(
   const layout = nodeLayout(goal, seen, inSubnet);
   const usable = inSubnet.filter((one) => one.instance !== "" || mayTake(one, seen, provisioning));
   const placed = placementOf(usable, seen.nodeName, seen.instance, layout.counts.length);
+  const staying = [...placed.slots.values(), ...placed.extra];
+  refuseOtherGroups(goal, staying);
   const elsewhere = ours.filter(
     (one) => one.subnetID !== subnetID && one.instance === "" && mayTake(one, seen, provisioning),
   );
   const ingress = planIngress(goal, seen);
+  const slots = layout.counts.flatMap((addresses, index) => {
+    const slot = index + 1;
+    return planSlot({ slot, addresses, found: placed.slots.get(slot), subnetID }, seen);
+  });
+  const attaching = slots.findIndex(({ id }) => id.startsWith("attach-eni/"));
+  const check = attaching < 0 ? [] : checkOfSubnet(subnetNamed(seen, goal.subnet), seen);
   return {
     steps: [
       subnet,
       ...ingress.steps,
       ...[...placed.surplus, ...elsewhere].map(removalOfLeftover),
-      ...layout.counts.flatMap((addresses, index) => {
-        const slot = index + 1;
-        return planSlot({ slot, addresses, found: placed.slots.get(slot), subnetID }, seen);
-      }),
+      ...slots.toSpliced(Math.max(0, attaching), 0, ...check),
       ...placed.extra.map(keptExtra),
     ],
     warnings: [
       ...seen.warnings,
       ...(layout.less === undefined ? [] : [layout.less]),
       ...ingress.warnings,
+      ...mixtureWarning(staying),
       ...ours.flatMap((one) => strayWarning(one, seen)),
     ],
   };

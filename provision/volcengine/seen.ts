@@ -3,6 +3,7 @@
 import { parseIp, parseMac, type Ip } from "#core/address.ts";
 import { type Prefix, formatPrefix, parsePrefix } from "#core/prefix.ts";
 import type { InterfaceAnswer, PermissionAnswer, SubnetAnswer } from "./actions.ts";
+import type { Parameters } from "./api.ts";
 
 /** Tags of everything that we make. */
 export const MANAGED_BY = { key: "cocoon:managed-by", value: "cocoon-net" } as const;
@@ -128,3 +129,10 @@ export const sameBlock = (one: Prefix, other: Prefix): boolean =>
 /** Whether tags name it as made by us for that node. */
 export const isTagged = (tags: ReadonlyMap<string, string>, nodeName: string): boolean =>
   tags.get(MANAGED_BY.key) === MANAGED_BY.value && tags.get(NODE_TAG) === nodeName;
+
+/** Tags of what is made for a node. */
+export const tagsFor = (nodeName: string, instance: string): readonly Parameters[] => [
+  { Key: MANAGED_BY.key, Value: MANAGED_BY.value },
+  { Key: NODE_TAG, Value: nodeName },
+  { Key: INSTANCE_TAG, Value: instance },
+];

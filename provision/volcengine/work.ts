@@ -13,6 +13,13 @@ export type Work =
       readonly tags: readonly Parameters[];
     }
   | { readonly kind: "wait-subnet"; readonly subnetID: string }
+  | {
+      readonly kind: "check-subnet";
+      readonly subnetID: string;
+      readonly cidr: string;
+      readonly instance: string;
+      readonly nodeName: string;
+    }
   | { readonly kind: "authorize-ingress"; readonly group: string; readonly cidr: string }
   | {
       readonly kind: "create-eni";

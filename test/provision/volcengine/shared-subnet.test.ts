@@ -1,0 +1,74 @@
+// One subnet that was made by hand, given to two nodes: the later one stops before any of its interfaces is attached.
+
+import { describe, expect, it } from "vitest";
+import { FakeVolcengine } from "#test/clouds/volcengine/fake.ts";
+import { NODES, VPC, ZONE, standardScenario } from "#test/clouds/volcengine/standard-scenario.ts";
+import { PROMPT, type TestNode, joinNode } from "./node.ts";
+import { SUBNET, openWithSubnet, orphan, tags } from "./subnet-node.ts";
+
+const small = { poolSize: 20 };
+const others = { name: "cocoon-node-2-1", tags: tags("node-2", NODES[1]) };
+const changes = (node: TestNode) => node.fake.log.mutating.map(({ action }) => action);
+
+describe("a detached interface of another node in it", () => {
+  it("stops init before anything is changed", async () => {
+    await using node = await openWithSubnet();
+    node.fake.change(orphan(others));
+    await expect(node.init(small)).rejects.toMatchObject({
+      code: "cloud-conflict",
+      message: expect.stringContaining("was taken by node node-2 first"),
+      hint: expect.stringMatching(/^give this node a --subnet of its own.*delete its interfaces/),
+    });
+    expect([changes(node), node.state.file]).toEqual([[], undefined]);
+  });
+
+  it("that was made while init began stops it before it attaches, and teardown undoes what was made", async () => {
+    await using node = await openWithSubnet();
+    const begin = node.fake.log.begin.bind(node.fake.log);
+    node.fake.log.begin = (call, at) => {
+      if (call.action === "CreateNetworkInterface") node.fake.change(orphan(others));
+      return begin(call, at);
+    };
+    await expect(node.init(small)).rejects.toMatchObject({
+      message: expect.stringContaining("was taken by node node-2 first"),
+      hint: expect.stringContaining("cocoon-net teardown here"),
+    });
+    expect(changes(node)).toEqual(["CreateNetworkInterface"]);
+    await node.teardown();
+    expect([...node.fake.regionNamed().enis.keys()]).toContain("eni-orphan00000000001");
+    expect(node.fake.audit().enisLeft.map(({ name }) => name)).toEqual(["cocoon-node-2-1"]);
+  });
+
+  it("that is younger than this node's own stops nothing: that node was the later one", async () => {
+    await using node = await openWithSubnet();
+    await node.init(small);
+    const createdAt = new Date(node.fake.now() + 1_000).toISOString();
+    node.fake.change(orphan({ ...others, createdAt }));
+    const { pool } = await node.init({ poolSize: 40 });
+    expect(pool.ips).toHaveLength(40);
+  });
+});
+
+it("a subnet that init made needs no second look", async () => {
+  await using node = await openWithSubnet({ tags: tags("node-1", NODES[0]) });
+  const { plan } = await node.init(small);
+  expect(plan.steps.filter(({ action }) => action === "check")).toEqual([]);
+});
+
+it("of two nodes that begin at once exactly one goes on, and the other has nothing attached", async () => {
+  const scenario = standardScenario({ settings: PROMPT });
+  const handmade = { id: SUBNET, vpcId: VPC, zoneId: ZONE, cidr: "172.20.100.0/24" };
+  scenario.regions[0]?.subnets?.push(handmade);
+  const fake = new FakeVolcengine(scenario);
+  await using api = await fake.listen();
+  await using first = await joinNode(fake, api.url, { index: 0 });
+  await using second = await joinNode(fake, api.url, { index: 1 });
+  const nodes = [first, second];
+  const ended = await Promise.allSettled(nodes.map((node) => node.init(small)));
+  expect(ended.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+  const loser = nodes[ended.findIndex(({ status }) => status === "rejected")];
+  const attached = [...fake.regionNamed().enis.values()].filter(
+    ({ view }) => view.name.startsWith("cocoon-") && view.instanceId === loser?.instance,
+  );
+  expect(attached).toEqual([]);
+});
