@@ -8,7 +8,7 @@ const MOST_LEASES = "65,536 leases";
 const FLAT_PROCESSES = 1.5;
 const FLAT_ALLOCATOR = 1.2;
 const POOLS = ["2^12", "2^16", "2^20"];
-const OPERATIONS = ["half full: allocate", "half full: release", "nearly full: find the last"];
+const OPERATIONS = ["half full: allocate", "half full: release", "nearly full: release and find"];
 const MICROSECONDS_PER_MILLISECOND = 1_000;
 
 const plugin = (verb: string, leases: string, crowd: string, unit: string, to: string) =>

@@ -1,0 +1,91 @@
+// What a structure holds on the heap: built between two collections, and alive until the second.
+
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { ip, ipToNumber, ipv4FromUint, macFromBytes } from "#core/address.ts";
+import { Blocks } from "#core/blocks.ts";
+import type { Lease } from "#core/lease.ts";
+import { Ledger } from "#core/ledger.ts";
+import type { LedgerRecord } from "#core/record.ts";
+import { DAY } from "#core/time.ts";
+
+const FIRST = Number(ipToNumber(ip("10.90.0.2")));
+/** Some copies at once, so that a small one is more than what else the process allocates meanwhile. */
+const SMALLEST_MEASURED = 2 ** 16;
+
+/** Bytes for each address of a pool of which every other one is taken. */
+export function bytesOfState(bits: number): number {
+  const copies = Math.max(1, SMALLEST_MEASURED / 2 ** bits);
+  const grown = grownBy(() =>
+    Array.from({ length: copies }, () => {
+      const taken = new Blocks(4);
+      const first = ipToNumber(ip("10.0.0.0"));
+      for (let offset = 0; offset < 2 ** bits; offset += 2)
+        taken.takeAddress(first + BigInt(offset));
+      return taken;
+    }),
+  );
+  return grown / copies / 2 ** bits;
+}
+
+/** Bytes that the ledger adds to each lease's record. */
+export function bytesOfIndexes(kind: "containers" | "guests", leases: number): number {
+  const records = Array.from({ length: leases }, (_, number): LedgerRecord => ({
+    kind: "lease",
+    lease: kind === "containers" ? containerLease(number) : guestLease(number),
+  }));
+  return (
+    grownBy(() => {
+      const ledger = new Ledger();
+      ledger.fill(records);
+      return ledger;
+    }) / leases
+  );
+}
+
+function containerLease(number: number): Lease {
+  return {
+    ip: ipv4FromUint(FIRST + number),
+    pool: "node",
+    state: "leased",
+    owner: { kind: "container", network: "bench", containerId: `held-${number}`, ifname: "eth0" },
+    sequence: number + 1,
+    since: number,
+    routed: true,
+  };
+}
+
+function guestLease(number: number): Lease {
+  const mac = macFromBytes(Uint8Array.of(2, 0x47, 0, number >>> 16, number >>> 8, number));
+  return {
+    ip: ipv4FromUint(FIRST + number),
+    pool: "node",
+    state: "leased",
+    owner: { kind: "guest", mac },
+    sequence: number + 1,
+    since: number,
+    until: number + DAY,
+    mac,
+    routed: true,
+  };
+}
+
+setFlagsFromString("--expose-gc");
+const collect: () => void = runInNewContext("gc");
+
+function grownBy(build: () => object): number {
+  const before = heap();
+  const built = build();
+  const after = heap();
+  kept.add(built);
+  return Math.max(0, after - before);
+}
+
+/** Holds what was built until after the second collection, and not longer than that. */
+const kept = new WeakSet<object>();
+
+function heap(): number {
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
