@@ -169,7 +169,7 @@ async function prepare(setting: ContainerdSetting, folder: string, socket: strin
 }
 
 /** Ends the shims of this containerd, known by its socket: they outlive it by design. */
-async function endShims(socket: string): Promise<void> {
+export async function endShims(socket: string): Promise<void> {
   await waitFor(
     async () => {
       const pids = await shimsOf(socket);
@@ -182,7 +182,8 @@ async function endShims(socket: string): Promise<void> {
   );
 }
 
-async function shimsOf(socket: string): Promise<string[]> {
+/** Process IDs of the shims of the containerd with that socket; only of that container when one is named. */
+export async function shimsOf(socket: string, container?: string): Promise<string[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const commands = await Promise.all(
     // A process may end between the listing and the reading.
@@ -190,7 +191,8 @@ async function shimsOf(socket: string): Promise<string[]> {
   );
   return pids.filter((_, index) => {
     const words = commands[index]?.split("\0") ?? [];
-    return words[0]?.includes("containerd-shim") === true && words.includes(socket);
+    const isShim = words[0]?.includes("containerd-shim") === true && words.includes(socket);
+    return isShim && (container === undefined || words.includes(container));
   });
 }
 

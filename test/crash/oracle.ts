@@ -86,7 +86,7 @@ function unexplained(leases: readonly LeaseAnswer[], book: Book): string[] {
 }
 
 /** Host routes are exactly those of leases; a permanent neighbour stands beside each whose MAC is known. */
-async function kernelDifferences(
+export async function kernelDifferences(
   node: NetworkNamespace,
   leases: readonly LeaseAnswer[],
 ): Promise<string[]> {
