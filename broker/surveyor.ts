@@ -41,6 +41,8 @@ export interface SurveyorOptions {
   /** Brings leases.json up to date with what is known to have changed. */
   readonly settle: () => Promise<void>;
   readonly trouble: (what: string, error: Error) => void;
+  /** Lets so many milliseconds pass between two looks; real time when absent. */
+  readonly wait?: (milliseconds: number) => Promise<void>;
 }
 
 /** The differences, and the survey that the later look made. */
@@ -58,13 +60,16 @@ export async function surveyTwice(options: SurveyorOptions): Promise<Outcome> {
   const first = await look(options, undefined);
   if (first.differences.length === 0) return first;
   const settle = first.against.size > 0 ? ANSWER : SETTLE;
-  await pause(settle, new AbortController().signal);
+  await (options.wait ?? inRealTime)(settle);
   const second = await look(options, first);
   const differences = second.differences.filter((one) =>
     first.differences.some((other) => isSame(one, other)),
   );
   return { differences, survey: second.survey };
 }
+
+const inRealTime = (milliseconds: number): Promise<void> =>
+  pause(milliseconds, new AbortController().signal);
 
 async function look(options: SurveyorOptions, before: Look | undefined): Promise<Look> {
   const { ledger, pool, spool } = options;

@@ -10,9 +10,10 @@ import { unchanged } from "#core/effects.ts";
 import { nodePool } from "#core/pool.ts";
 import { parsePrefix } from "#core/prefix.ts";
 import type { Pool } from "#core/range.ts";
-import type { CniAnswer } from "#broker/api/contract.ts";
+import type { CniAnswer, FsckAnswer } from "#broker/api/contract.ts";
 import { createApiHandlers } from "#broker/api-handlers.ts";
 import { type DhcpReply, decodeReply } from "#broker/dhcp/reply.ts";
+import { createFsck } from "#broker/fsck.ts";
 import { createDhcpServer } from "#broker/dhcp/server.ts";
 import { dhcpSettings } from "#broker/dhcp/settings.ts";
 import { verbOfReply } from "#broker/dhcp-verb.ts";
@@ -79,6 +80,8 @@ export interface TortureBroker {
   sweep(): Promise<void>;
   look(): Promise<void>;
   resync(): Promise<boolean>;
+  /** `wait` passes the time between two looks. */
+  fsck(repair: boolean, wait: (milliseconds: number) => Promise<void>): Promise<FsckAnswer>;
   mirror(): Promise<void>;
   drain(): Promise<void>;
   /** Lets go of the files; what was under way ends unseen. */
@@ -112,6 +115,7 @@ export async function startTortureBroker(
   const clock = createSteadyClock(machine.clock);
   const routes = openRouteTable({ netlink: machine.kernel, bridge: BRIDGE });
   const mirror = openMirror({ path: machine.mirrorFile, trouble: () => undefined });
+  const spool = openSpool(machine.spoolFolder);
   const pool = poolOf(prefix);
   let resyncDue = false;
   const parts = createParts({
@@ -121,7 +125,7 @@ export async function startTortureBroker(
     clock,
     pool,
     telemetry,
-    spool: openSpool(machine.spoolFolder),
+    spool,
     bootId: machine.bootId,
     readText: () => Promise.resolve(""),
     serving: () => true,
@@ -199,6 +203,15 @@ export async function startTortureBroker(
       const { failed } = await resyncRoutes(parts.ledger, routes);
       resyncDue = failed > 0;
       return !resyncDue;
+    },
+    async fsck(repair, wait) {
+      const { inspection, mirrorFile: leaseFile } = machine;
+      const poolFile = async () => [];
+      const trouble = () => undefined;
+      const world = { routes, mirror, spool, pool, leaseFile, poolFile, evidence, inspection };
+      const answer = await createFsck({ ...parts, ...world, trouble, wait })(repair);
+      await idle();
+      return answer;
     },
     mirror: () => parts.mirroring.flush(),
     drain: async () => void (await parts.spooler.drain()),

@@ -16,8 +16,6 @@ import { type Began, type Container, sameAddresses } from "./model.ts";
 import { Contradiction } from "./oracle.ts";
 import { Died, type Session } from "./session.ts";
 
-/** After the wall clock was set, what is older is told by when it came and not by its date, for so long. */
-const CLOCK_SETTLES = 600_000;
 const EXHAUSTED = "no IP addresses available in range set";
 
 export async function add(
@@ -40,6 +38,8 @@ export async function add(
   const shaky = session.shaky;
   const answer = await session.alive(session.broker.cni(body));
   const ips = addressesOf(answer);
+  // A refused command is undone after its answer.
+  if (alone && ips === undefined) await session.alive(session.broker.rest());
   setting.tell(began, () => {
     if (ips === undefined) refused(setting, container, { shaky, pending }, answer, before);
     else {
@@ -48,7 +48,11 @@ export async function add(
     }
   });
   if (ips === undefined) return;
-  if (session.pods.get(slot) === pod)
+  const removed = pod.removed.get(container.ifname);
+  if (
+    session.pods.get(slot) === pod &&
+    (removed === undefined || session.model.isOlder(removed, began))
+  )
     pod.namespace.addresses.set(container.ifname, ips as readonly Ip[]);
   pod.results.set(container.ifname, JSON.parse(answer.stdout));
   if (!confirm || answer.confirm === undefined) return;
@@ -78,11 +82,14 @@ function foresee(
   slot: number,
   asked: Ip | undefined,
 ): Foreseen {
+  const { model } = session;
   const { ledger } = session.broker;
+  /** By the model's time, which nobody sets. */
+  const age = (ip: Ip): number => model.now - (model.coolsSince(ip) ?? model.now);
   const own = [...ledger.cooling()].filter(({ ip }) => session.addresses.includes(ip));
   const cooling = own
     .filter(({ ip, sticky }) => sticky === undefined && ledger.offer(ip) === undefined)
-    .toSorted((one, other) => one.since - other.since);
+    .toSorted((one, other) => age(other.ip) - age(one.ip));
   const free = session.free();
   if (container.ips.length === 0 && !isDual(slot) && free === 0 && asked === undefined)
     session.counts.full += 1;
@@ -103,15 +110,16 @@ function refused(
   answer: CniAnswer,
   before: Foreseen,
 ): void {
-  if (shaky || session.shaky) {
-    session.disturbed = true;
-    return;
-  }
+  const trembling = shaky || session.shaky;
+  if (trembling) session.disturbed = true;
+  // Without a commit it could not be undone yet.
+  if (trembling && (!alone || session.fate.refusingCommits > 0)) return;
   container.adding = pending;
   if (alone) container.word = container.ips.length > 0 ? "held" : "none";
   const { msg } = JSON.parse(answer.stdout) as { msg: string };
   if (
     alone &&
+    !trembling &&
     msg.startsWith(EXHAUSTED) &&
     before.free + before.cooling.length > 0 &&
     !msg.includes("10.203.8.")
@@ -140,16 +148,15 @@ function judgeAdd(
       throw new Contradiction(`${container.key} was told ${ip} before its route stood`);
     if (!pooled && !ip.startsWith("10.203.8.") && !ip.startsWith("fd00:203::"))
       throw new Contradiction(`${container.key} was given ${ip}, which is in no pool`);
-    const ended = model.ended.get(ip);
-    if (held || asked !== undefined || ended === undefined || !pooled || before.kept.includes(ip))
+    const since = model.coolsSince(ip);
+    if (held || asked !== undefined || since === undefined || !pooled || before.kept.includes(ip))
       continue;
     if (before.free > 0)
       throw new Contradiction(`${ip} was given again while ${before.free} others were free`);
     if (
-      model.now - session.steppedAt > CLOCK_SETTLES &&
       before.cooling.length > 0 &&
       before.cooling[0] !== ip &&
-      !sameAge(session, before.cooling[0], ip)
+      model.coolsSince(before.cooling[0] ?? ip) !== since
     )
       throw new Contradiction(`${ip} was given again, and ${before.cooling[0]} had cooled longer`);
   }
@@ -170,9 +177,6 @@ function judgeAdd(
       `${before.kept.join(" ")} was kept for ${container.key}, which was told ${ips.join(" ")}`,
     );
 }
-
-const sameAge = ({ model }: Session, one: string | undefined, other: string): boolean =>
-  model.ended.get(one ?? "")?.at === model.ended.get(other)?.at;
 
 /** An ADD of a container that was released since must be refused (spec section 4). */
 export async function lateAdd({ session }: Setting, { slot, port }: Of<"late-add">): Promise<void> {

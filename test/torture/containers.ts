@@ -24,7 +24,10 @@ export async function del(setting: Setting, { slot, port, how, ends }: Of<"del">
   const way = alone ? how : plainly(how);
   const call = delCall(session, pod, slot, port, way, known);
   const { body, began, container } = call;
-  if (how !== "late") pod.namespace?.addresses.delete(container.ifname);
+  if (how !== "late") {
+    pod.namespace?.addresses.delete(container.ifname);
+    pod.removed.set(container.ifname, began);
+  }
   if (ends === "namespace" && how !== "late") session.endPod(slot);
   if (how === "spooled") return spool(session, call);
   if (container.word === "held" && how !== "late") container.word = "maybe";
@@ -105,7 +108,7 @@ export async function collect(setting: Setting, { keep }: Of<"gc">): Promise<voi
   const { body, began } = callOf(
     session,
     "GC",
-    { id: "gc", namespace: undefined, results: new Map() },
+    { id: "gc", namespace: undefined, results: new Map(), removed: new Map() },
     0,
     0,
     list,

@@ -10,6 +10,8 @@ const PREFIXES = [29, 28, 28, 27] as const;
 /** Of a pool's addresses so many containers and guests live on the node. */
 const CROWD = 0.75;
 
+const DAY = 86_400_000;
+
 export interface Plan {
   readonly seed: number;
   readonly prefix: number;
@@ -38,10 +40,12 @@ const verbsOf: Readonly<Partial<Record<Simple["op"], readonly Verb[]>>> = {
   decline: ["DECLINE"],
   pass: ["SWEEP"],
   look: ["SWEEP"],
+  fsck: ["SWEEP", "DEL"],
   drain: ["DEL"],
 };
 /** Beside the crowd of a deadly moment: what the broker does by itself, and the rarer calls. */
 const company: readonly Simple[] = [
+  { op: "fsck", repair: true, between: [] },
   { op: "pass", milliseconds: 130_001 },
   { op: "mirror" },
   { op: "drain" },
@@ -77,6 +81,10 @@ function operation(maker: Maker): Operation {
   if (roll < 0.08) return { op: "together", parts: crowd(maker, 6) };
   if (roll < 0.095) return { op: "settle" };
   if (roll < 0.11) return { op: "look", between: crowd(maker, 2) };
+  if (roll < 0.135) {
+    const between = random.chance(0.4) ? crowd(maker, 2) : [];
+    return { op: "fsck", repair: random.chance(0.6), between };
+  }
   return simple(maker);
 }
 
@@ -158,6 +166,6 @@ function simple(maker: Maker): Simple {
   if (roll < 0.985) return { op: "refuse-routes", count: 1 + random.below(3) };
   return {
     op: "step-clock",
-    milliseconds: random.pick([-60_000, -1_000, 1_000, 60_000, 600_000]),
+    milliseconds: random.pick([-DAY, -60_000, -1_000, 1_000, 60_000, 600_000, DAY]),
   };
 }

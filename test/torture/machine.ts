@@ -1,10 +1,10 @@
 // The machine around the broker, which outlives its deaths: clock, boot, kernel, namespaces, and the files on its disk.
 
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Ip } from "#core/address.ts";
 import type { NamespaceIdentity } from "#core/lease.ts";
-import type { Clock, Evidence } from "#core/ports.ts";
+import type { Clock, Evidence, Inspection } from "#core/ports.ts";
 import type { Stamp } from "#core/time.ts";
 import { type FakeKernel, fakeKernel } from "./kernel.ts";
 import type { SyncedFile } from "./synced-file.ts";
@@ -108,6 +108,14 @@ export class Machine {
     },
   };
 
+  readonly inspection: Inspection = {
+    neighbours: async () => [...this.kernel.neighbours].map(([ip, mac]) => ({ ip, mac })),
+    inside: async () =>
+      [...this.namespaces.values()].flatMap(({ path, addresses }) =>
+        [...addresses.values()].flat().map((ip) => ({ ip, namespace: path })),
+      ),
+  };
+
   /** What the disk holds is all that is left of the ledger; a new folder, so that nothing of the dead reaches it. */
   restoreLedger(image: Buffer): void {
     this.#ledgers += 1;
@@ -136,6 +144,11 @@ export class Machine {
     this.#names += 1;
     const name = `${body.stamp.boottime.padStart(20, "0")}-1-${this.#names}.json`;
     writeFileSync(join(this.spoolFolder, name), JSON.stringify(body));
+  }
+
+  /** Whether every release in the spool was made, or set aside. */
+  spoolIsEmpty(): boolean {
+    return !readdirSync(this.spoolFolder).some((name) => name.endsWith(".json"));
   }
 
   clear(): void {

@@ -5,6 +5,11 @@ export const COOLING = 130_000;
 export const GRACE = 120_000;
 export const TOMBSTONE = 600_000;
 export const GUEST_LEASE = 3_600_000;
+/** After a reboot: what a guest's lease has left at least (T1) and at most, whatever the clock says. */
+const LEAST_REST = GUEST_LEASE / 2;
+const LONGEST_REST = 7 * 86_400_000;
+/** A step of the clock up to this is followed at the next reboot only. */
+const CORRECTION = 10_000;
 
 /** When a call began: its boot and a number that grows. */
 export interface Began {
@@ -50,7 +55,9 @@ export class Model {
   readonly containers = new Map<string, Container>();
   readonly guests = new Map<string, Guest>();
   /** Addresses that were given back, when, and by whom. */
-  readonly ended = new Map<string, { at: number; readonly holder: string }>();
+  readonly ended = new Map<string, { readonly at: number; readonly holder: string }>();
+  /** Addresses that cool, and when that was seen first: what the order of their use is judged by. */
+  #cooling = new Map<string, { readonly at: number; readonly sequence: number }>();
   /** DELs that lie in the spool. */
   spooled: {
     readonly key: string;
@@ -61,15 +68,11 @@ export class Model {
   boot: string;
   now = 0;
 
-  #step = { at: -1, ahead: 0, back: 0 };
-
-  /** By how much the clock was set forth or back in this very moment: what is learned now may have happened before. */
-  get ahead(): number {
-    return this.#step.at === this.now ? this.#step.ahead : 0;
-  }
-  get back(): number {
-    return this.#step.at === this.now ? this.#step.back : 0;
-  }
+  /** When a repair was under way last: what is dead is then ended after two looks, whenever it died. */
+  mendedAt = -1;
+  /** By how much the wall clock is before the broker's own. */
+  #drift = 0;
+  #reboot = { at: -1, ahead: 0 };
 
   constructor(boot: string) {
     this.boot = boot;
@@ -172,9 +175,17 @@ export class Model {
     guest.word = "held";
     guest.ip = ip;
     guest.asking = false;
-    guest.endsFrom = this.now + GUEST_LEASE - this.ahead;
-    guest.endsBy = this.now + GUEST_LEASE + this.back;
+    // What is learned in the moment of a reboot was bound before it.
+    const left = this.#reboot.at === this.now ? this.#leftOf(GUEST_LEASE) : GUEST_LEASE;
+    guest.endsFrom = this.now + Math.min(left, GUEST_LEASE);
+    guest.endsBy = this.now + Math.max(left, GUEST_LEASE);
     this.ended.delete(ip);
+  }
+
+  /** The lease of one that asked, and was not answered, may have been renewed. */
+  maybeRenewed(guest: Guest): void {
+    const left = this.#reboot.at === this.now ? this.#leftOf(GUEST_LEASE) : GUEST_LEASE;
+    guest.endsBy = Math.max(guest.endsBy, this.now + Math.max(left, GUEST_LEASE));
   }
 
   left(guest: Guest): void {
@@ -186,7 +197,7 @@ export class Model {
   }
 
   end(ip: string, holder: string): void {
-    this.ended.set(ip, { at: this.now - this.ahead, holder });
+    this.ended.set(ip, { at: this.now, holder });
   }
 
   /** Whether evidence, or a DEL in the spool, may have ended what the container holds. */
@@ -198,36 +209,52 @@ export class Model {
     if (spooled) return true;
     if (diedAt === undefined) return false;
     if (began?.boot !== this.boot) return true;
-    return this.now - since >= GRACE && (!confirmed || this.now - diedAt >= GRACE);
+    const lasting = this.mendedAt === this.now || this.now - diedAt >= GRACE;
+    return this.now - since >= GRACE && (!confirmed || lasting);
   }
 
   mayHaveExpired(guest: Guest): boolean {
     return this.now >= guest.endsFrom;
   }
 
-  /** The wall clock was set while no broker ran: what it counts in wall time may end earlier or later by that much. */
   clockStepped(milliseconds: number): void {
-    const ahead = Math.max(0, milliseconds);
-    const back = Math.max(0, -milliseconds);
-    this.#step = { at: this.now, ahead, back };
-    for (const guest of this.guests.values()) {
-      guest.endsFrom -= ahead;
-      guest.endsBy += back;
-    }
-    for (const one of this.ended.values()) one.at -= ahead;
-    for (const container of this.containers.values()) {
-      container.since -= ahead;
-      if (container.buried !== undefined)
-        container.buried = { ...container.buried, at: container.buried.at - ahead };
-    }
+    this.#drift += milliseconds;
+  }
+
+  /** Within a boot what was left of everything is left of it, however the clock was set. */
+  restarted(): void {
+    if (Math.abs(this.#drift) > CORRECTION) this.#drift = 0;
   }
 
   rebooted(boot: string): void {
     this.boot = boot;
+    this.#reboot = { at: this.now, ahead: this.#drift };
+    this.#drift = 0;
     for (const container of this.containers.values()) container.diedAt ??= this.now;
-    // However long the machine was away: a guest has until it would renew.
-    for (const guest of this.guests.values())
-      guest.endsBy = Math.max(guest.endsBy, this.now + GUEST_LEASE / 2);
+    for (const guest of this.guests.values()) {
+      guest.endsFrom = this.now + this.#leftOf(guest.endsFrom - this.now);
+      guest.endsBy = this.now + this.#leftOf(guest.endsBy - this.now);
+    }
+  }
+
+  /** Nobody knows for how long the machine was away, nor whether the clock is right. */
+  #leftOf(left: number): number {
+    return Math.min(Math.max(left - this.#reboot.ahead, LEAST_REST), LONGEST_REST);
+  }
+
+  /** What cools now; an allocation that was made and taken back in between cools anew. */
+  sawCooling(cooling: Iterable<{ readonly ip: string; readonly sequence: number }>): void {
+    const before = this.#cooling;
+    this.#cooling = new Map();
+    for (const { ip, sequence } of cooling) {
+      const known = before.get(ip);
+      this.#cooling.set(ip, known?.sequence === sequence ? known : { at: this.now, sequence });
+    }
+  }
+
+  /** Undefined for an address that did not cool when it was looked last. */
+  coolsSince(ip: string): number | undefined {
+    return this.#cooling.get(ip)?.at;
   }
 
   /** Everyone else who counts on the address. */

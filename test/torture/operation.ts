@@ -48,6 +48,8 @@ export type Simple =
   | { readonly op: "pass"; readonly milliseconds: number }
   /** One pass of the reconciler; `between` happens while it looks. */
   | { readonly op: "look"; readonly between: readonly Simple[] }
+  /** An operator's comparison; `between` happens between its two looks. */
+  | { readonly op: "fsck"; readonly repair: boolean; readonly between: readonly Simple[] }
   | { readonly op: "mirror" }
   | { readonly op: "drain" }
   /** Netlink loss: the bridge goes and comes back empty, or routes and neighbours go or appear unannounced. */

@@ -4,14 +4,7 @@ import type { Lease } from "#core/lease.ts";
 import { describeOwner } from "#core/lease.ts";
 import type { TortureBroker } from "./broker.ts";
 import type { Machine } from "./machine.ts";
-import {
-  COOLING,
-  GUEST_LEASE,
-  type Container,
-  type Guest,
-  type Model,
-  sameAddresses,
-} from "./model.ts";
+import { COOLING, type Container, type Guest, type Model, sameAddresses } from "./model.ts";
 
 /** Small steps of the clock the broker follows only at the next reboot. */
 const CLOCK_CORRECTION = 10_000;
@@ -32,6 +25,7 @@ export function judge(scene: Scene): void {
   const leased = new Map<string, Lease[]>();
   const found: string[] = [];
   const seen = new Set<string>();
+  model.sawCooling(broker.ledger.cooling());
   for (const lease of broker.ledger.leases()) {
     if (seen.has(lease.ip)) found.push(`${lease.ip} is in the ledger twice`);
     seen.add(lease.ip);
@@ -99,7 +93,7 @@ function judgeGuest({ model }: Scene, guest: Guest, leases: readonly Lease[]): s
   if (word === "none")
     return have === undefined ? [] : [`guest ${mac} gave its address back and holds ${have}`];
   if (have === ip && have !== undefined) {
-    if (guest.asking) guest.endsBy = Math.max(guest.endsBy, model.now + model.back + GUEST_LEASE);
+    if (guest.asking) model.maybeRenewed(guest);
     guest.word = "held";
     guest.asking = false;
     guest.declining = false;

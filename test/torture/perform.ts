@@ -4,18 +4,20 @@ import { BrokerError } from "#core/errors.ts";
 import * as containers from "./containers.ts";
 import { add, lateAdd } from "./container-add.ts";
 import type { Setting } from "./container-call.ts";
+import { fsck } from "./fsck.ts";
 import * as guests from "./guests.ts";
 import type { Began } from "./model.ts";
 import { type Operation, type Simple, type Together, isTogether } from "./operation.ts";
 import { Contradiction, judgeSettled } from "./oracle.ts";
 import { Died, type Session } from "./session.ts";
 
+const DAY = 86_400_000;
 /** Every operation takes a moment. */
 const STEP = 40;
 /** Rounds of a settlement: a first look, a second that confirms, and one to spare; each longer than every grace. */
 const ROUNDS = 3;
 const ROUND = 200_000;
-/** Longer than tombstones and cooling, even when the clock was set back over a restart. */
+/** Longer than tombstones and cooling. */
 const REST = 1_200_000;
 
 export async function perform(session: Session, operation: Operation): Promise<void> {
@@ -87,7 +89,8 @@ function distinct(parts: readonly Simple[]): readonly Simple[] {
 function one(setting: Setting, operation: Simple): Promise<void> {
   const { counts } = setting.session;
   counts.operations += 1;
-  counts.byOperation.set(operation.op, (counts.byOperation.get(operation.op) ?? 0) + 1);
+  const name = nameOf(operation);
+  counts.byOperation.set(name, (counts.byOperation.get(name) ?? 0) + 1);
   switch (operation.op) {
     case "add":
       return add(setting, operation);
@@ -111,6 +114,22 @@ function one(setting: Setting, operation: Simple): Promise<void> {
       return guests.decline(setting, operation);
     default:
       return around(setting, operation);
+  }
+}
+
+/** How the report calls it: what differs much has names of its own. */
+function nameOf(operation: Simple): string {
+  switch (operation.op) {
+    case "fsck":
+      return operation.repair ? "fsck --repair" : "fsck";
+    case "bridge":
+      return operation.how === "back" ? "bridge back" : `netlink loss: ${operation.how}`;
+    case "step-clock": {
+      const by = Math.abs(operation.milliseconds) >= DAY ? "a day" : "less than a day";
+      return `step-clock ${operation.milliseconds < 0 ? "back" : "forth"} ${by}`;
+    }
+    default:
+      return operation.op;
   }
 }
 
@@ -145,6 +164,8 @@ async function around(setting: Setting, operation: Around): Promise<void> {
       return session.disturbed ? session.resync() : undefined;
     case "look":
       return look(setting, operation.between);
+    case "fsck":
+      return fsck(setting, { ...operation, between: distinct(operation.between) }, one);
     case "mirror":
       return session.alive(broker.mirror()).catch(tolerate);
     case "drain":
@@ -162,7 +183,7 @@ async function around(setting: Setting, operation: Around): Promise<void> {
     case "step-clock":
       machine.stepClock(operation.milliseconds);
       // The broker of now does not notice; the next one begins with it.
-      session.stepped += operation.milliseconds;
+      session.model.clockStepped(operation.milliseconds);
       return;
     case "settle":
       return settle(session);

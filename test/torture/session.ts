@@ -6,7 +6,7 @@ import { isAllocatable } from "#core/pool.ts";
 import { Fate, type TortureBroker, poolOf, startTortureBroker } from "./broker.ts";
 import type { Namespace } from "./machine.ts";
 import { Machine } from "./machine.ts";
-import { Model } from "./model.ts";
+import { type Began, Model } from "./model.ts";
 import type { Kill } from "./operation.ts";
 import type { Plan } from "./generate.ts";
 import { Contradiction, type Scene, judge } from "./oracle.ts";
@@ -24,6 +24,8 @@ export interface Pod {
   namespace: Namespace | undefined;
   /** What its interfaces' ADDs were answered with. */
   readonly results: Map<string, unknown>;
+  /** The newest call to take each of its interfaces away. */
+  readonly removed: Map<string, Began>;
 }
 
 export interface Counts {
@@ -49,10 +51,6 @@ export class Session {
   readonly buried = new Map<number, Pod>();
   /** A change of the machine that the broker has not put right yet. */
   disturbed = false;
-  /** By how much the wall clock was set since the broker of now began, in milliseconds. */
-  stepped = 0;
-  /** When a broker began with a clock that was set, or after a reboot: for a while dates say little about what is older. */
-  steppedAt = -Infinity;
   /** DHCP transactions so far. */
   transactions = 0;
   /** When each guest will have been quiet long enough to be as good as new. */
@@ -91,6 +89,7 @@ export class Session {
       id: `c${slot}-${this.#instances}`,
       namespace: undefined,
       results: new Map<string, unknown>(),
+      removed: new Map<string, Began>(),
     };
     this.pods.set(slot, pod);
     return pod;
@@ -145,9 +144,7 @@ export class Session {
       this.pods.clear();
       this.machine.reboot();
       this.model.rebooted(this.machine.bootId);
-      this.steppedAt = this.model.now;
-    }
-    this.#noticeClock();
+    } else this.model.restarted();
     for (const slot of released) spool(slot);
     await dead.bury();
     for (let starts = 0; starts < MAX_STARTS; starts += 1) {
@@ -157,14 +154,6 @@ export class Session {
       image = next;
     }
     throw new Contradiction(`the broker did not start in ${MAX_STARTS} tries`);
-  }
-
-  /** What counts in wall time ends earlier or later in the next broker by as much as the clock was set. */
-  #noticeClock(): void {
-    if (this.stepped === 0) return;
-    this.model.clockStepped(this.stepped);
-    this.stepped = 0;
-    this.steppedAt = this.model.now;
   }
 
   /** Undefined when it serves; what its disk holds when it died on the way. */
@@ -193,6 +182,11 @@ export class Session {
     const { kernel } = this.machine;
     if (kernel.lost) return;
     if (await this.alive(this.broker.resync())) this.disturbed = false;
+  }
+
+  /** A look into the spool: when nothing is left, what lay in it has been done. */
+  lookIntoSpool(): void {
+    if (this.machine.spoolIsEmpty()) this.applySpool();
   }
 
   /** The spool is empty: what lay in it has been done. */
