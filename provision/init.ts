@@ -5,16 +5,11 @@ import type { Ip } from "#core/address.ts";
 import { BrokerError } from "#core/errors.ts";
 import { formatPrefix } from "#core/prefix.ts";
 import type { Cloud, CloudPlan, Goal, Published } from "./cloud.ts";
-import {
-  type NodeIdentity,
-  type Provisioning,
-  heldText,
-  provisioningOf,
-  withProvisioning,
-} from "./journal.ts";
+import { type Provisioning, heldText, provisioningOf, withProvisioning } from "./journal.ts";
 import type { PoolFile } from "./pool-file.ts";
-import { type JournalKeeper, type SagaReport, runSaga } from "./saga.ts";
-import { inOneLine, pendingSteps } from "./steps.ts";
+import { type ProvisioningRun, keeperOf, unfinished } from "./provisioning-run.ts";
+import { type SagaReport, runSaga } from "./saga.ts";
+import { pendingSteps } from "./steps.ts";
 
 /** What pool.json takes from flags as it is. */
 export interface PoolSettings {
@@ -24,15 +19,9 @@ export interface PoolSettings {
   readonly dropCIDRs: readonly string[];
 }
 
-export interface InitInput {
+export interface InitInput extends ProvisioningRun {
   readonly goal: Goal;
   readonly settings: PoolSettings;
-  readonly identity: NodeIdentity;
-  readonly existing: PoolFile | undefined;
-  /** Resolves when the file is durable. */
-  readonly save: (pool: PoolFile) => Promise<void>;
-  readonly now: () => number;
-  readonly signal: AbortSignal;
 }
 
 export interface PreparedInit {
@@ -164,21 +153,6 @@ function draftOf(platform: PoolFile["platform"], input: InitInput): PoolFile {
   });
 }
 
-/** The journal inside the pool file. */
-export function keeperOf(pool: PoolFile, save: InitInput["save"]): JournalKeeper {
-  let current = provisioningOf(pool);
-  return {
-    get current() {
-      if (current === undefined) throw new Error("the pool has no journal");
-      return current;
-    },
-    async save(next) {
-      await save(withProvisioning(pool, next));
-      current = next;
-    },
-  };
-}
-
 async function finish<Seen>(
   cloud: Cloud<Seen>,
   input: InitInput,
@@ -216,10 +190,3 @@ function publishedPool(draft: PoolFile, found: Published, degraded: readonly str
     },
   );
 }
-
-export const unfinished = (left: Parameters<typeof inOneLine>[0]): BrokerError =>
-  new BrokerError(
-    "cloud-unavailable",
-    `every step was made, and the cloud still shows otherwise: ${inOneLine(left)}`,
-    { hint: "see who else changes this node in the cloud, then run the command again" },
-  );

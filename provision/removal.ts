@@ -3,26 +3,15 @@
 import { randomUUID } from "node:crypto";
 import { parsePrefix } from "#core/prefix.ts";
 import type { Cloud, CloudPlan } from "./cloud.ts";
-import { keeperOf, unfinished } from "./init.ts";
-import {
-  type NodeIdentity,
-  type Provisioning,
-  provisioningOf,
-  withProvisioning,
-} from "./journal.ts";
-import type { PoolFile } from "./pool-file.ts";
+import { type Provisioning, provisioningOf, withProvisioning } from "./journal.ts";
+import { type ProvisioningRun, keeperOf, unfinished } from "./provisioning-run.ts";
 import { type JournalKeeper, type SagaReport, runSaga } from "./saga.ts";
 import { pendingSteps } from "./steps.ts";
 
-export interface RemovalInput {
+/** Without an existing pool, only what carries our tags can be found. */
+export interface RemovalInput extends ProvisioningRun {
   readonly nodeName: string;
-  readonly identity: NodeIdentity;
-  /** Without it, only what carries our tags can be found. */
-  readonly existing: PoolFile | undefined;
   readonly includeUntagged: boolean;
-  readonly save: (pool: PoolFile) => Promise<void>;
-  readonly now: () => number;
-  readonly signal: AbortSignal;
 }
 
 export interface PreparedRemoval {

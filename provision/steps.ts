@@ -1,6 +1,16 @@
-// What a plan still has to do.
+// Steps of every cloud alike: what only stays, and what a plan still has to do.
 
 import type { CloudPlan, CloudStep } from "./cloud.ts";
+
+/** Something that stays, in the plan so that a person sees it, with the reason. */
+export const keepStep = (id: string, target: string, detail: string): CloudStep => ({
+  id,
+  action: "keep",
+  target,
+  detail,
+  changes: [],
+  reads: [],
+});
 
 /** Steps that change something, in the cloud or on this machine. */
 export const pendingSteps = ({ steps }: CloudPlan): readonly CloudStep[] =>

@@ -2,6 +2,7 @@
 
 import type { CloudPlan, CloudStep, Removal } from "#provision/cloud.ts";
 import { type Provisioning, entryOf } from "#provision/journal.ts";
+import { keepStep } from "#provision/steps.ts";
 import { AGENT_CONFIG } from "./guest-agent.ts";
 import { checkInstance } from "./plan.ts";
 import { type GkeSeen, placeOf } from "./seen.ts";
@@ -23,7 +24,7 @@ export function planRemoval(
       ...(range === undefined
         ? []
         : [
-            keep(
+            keepStep(
               `keep-range/${range.rangeName}`,
               `secondary range ${range.rangeName} of ${placeOf(seen.subnetworkReference)}`,
               "nodes share it, so it always stays",
@@ -51,7 +52,7 @@ function aliasSteps(
       (ours || provisioning === undefined) &&
       agrees(removal, cidr, subnetworkRangeName, instance.name);
     if (!made && !(takable && removal.includeUntagged))
-      return keep(
+      return keepStep(
         `keep-alias/${cidr}`,
         target(cidr),
         whyItStays(removal, provisioning, cidr, takable),
@@ -67,7 +68,7 @@ function aliasSteps(
   });
   const gone = journaled
     .filter(({ cidr }) => !nic.aliasIpRanges.some(({ ipCidrRange }) => ipCidrRange === cidr))
-    .map(({ cidr }) => keep(`keep-alias/${cidr}`, target(cidr), "already gone"));
+    .map(({ cidr }) => keepStep(`keep-alias/${cidr}`, target(cidr), "already gone"));
   return [...shown, ...gone];
 }
 
@@ -112,12 +113,12 @@ function agentStep(
   const set = entryOf(provisioning, GUEST_AGENT);
   const ours = provisioning?.state !== "adopted" && isOfThisInstance(provisioning, identity);
   if (set?.notes["file"] === undefined || !ours)
-    return keep(RESTORE_AGENT, AGENT_CONFIG, "was not changed by init");
+    return keepStep(RESTORE_AGENT, AGENT_CONFIG, "was not changed by init");
   const cutOff = entryOf(provisioning, RESTORE_AGENT)?.state === "intended";
   if (!agent.routesOff && !cutOff)
-    return keep(RESTORE_AGENT, AGENT_CONFIG, "ip_aliases is no longer off");
+    return keepStep(RESTORE_AGENT, AGENT_CONFIG, "ip_aliases is no longer off");
   return {
-    ...keep(RESTORE_AGENT, AGENT_CONFIG, ""),
+    ...keepStep(RESTORE_AGENT, AGENT_CONFIG, ""),
     action: "write",
     detail: "ip_aliases as it was before init, the rest as it is; then restart the guest agent",
   };
@@ -129,12 +130,3 @@ function warningsOf({ identity }: GkeSeen, provisioning: Provisioning | undefine
     `pool.json was made on instance ${provisioning.node["instance"] ?? "(unknown)"}, and this is ${identity.instance}: nothing is taken from either in the cloud`,
   ];
 }
-
-const keep = (id: string, target: string, detail: string): CloudStep => ({
-  id,
-  action: "keep",
-  target,
-  detail,
-  changes: [],
-  reads: [],
-});

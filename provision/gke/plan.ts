@@ -11,6 +11,7 @@ import {
 } from "#core/prefix.ts";
 import type { CloudPlan, CloudStep, Goal } from "#provision/cloud.ts";
 import { type Provisioning, entryOf } from "#provision/journal.ts";
+import { keepStep } from "#provision/steps.ts";
 import { changingScopes } from "./credentials.ts";
 import { AGENT_CONFIG } from "./guest-agent.ts";
 import { type GkeSeen, RANGE_REMEDY, placeOf } from "./seen.ts";
@@ -80,7 +81,7 @@ function aliasStep({ subnet }: Goal, { nic, instance, rangeName }: GkeSeen): Clo
   const found = nic.aliasIpRanges.find(({ ipCidrRange }) => overlapsText(ipCidrRange, subnet));
   if (found !== undefined) {
     if (found.ipCidrRange === cidr && found.subnetworkRangeName === rangeName)
-      return { ...kept(id, target), detail: `is there, from secondary range ${rangeName}` };
+      return keepStep(id, target, `is there, from secondary range ${rangeName}`);
     const origin = found.subnetworkRangeName ?? "the primary range";
     throw new BrokerError(
       "cloud-conflict",
@@ -120,12 +121,9 @@ function rangeStep({ subnet }: Goal, seen: GkeSeen, aliased: boolean): CloudStep
   const ours = ranges.find((range) => range.rangeName === rangeName);
   if (ours !== undefined) {
     checkCovers(ours.ipCidrRange, subnet, target);
-    return {
-      ...kept(id, target),
-      detail: `is there with ${ours.ipCidrRange}, which covers ${cidr}`,
-    };
+    return keepStep(id, target, `is there with ${ours.ipCidrRange}, which covers ${cidr}`);
   }
-  if (aliased) return { ...kept(id, target), detail: "is not shown, and its alias is there" };
+  if (aliased) return keepStep(id, target, "is not shown, and its alias is there");
   const taken = [
     { what: "the primary range", cidr: subnetwork.ipCidrRange },
     ...ranges.map((range) => ({
@@ -194,7 +192,7 @@ function checkScopes({ scopes, instance }: GkeSeen): void {
 }
 
 function agentStep({ agent }: GkeSeen, provisioning: Provisioning | undefined): CloudStep {
-  const step = kept(GUEST_AGENT, AGENT_CONFIG);
+  const step = keepStep(GUEST_AGENT, AGENT_CONFIG, "");
   if (agent.units.length === 0)
     return {
       ...step,
@@ -231,15 +229,6 @@ function warningsOf(goal: Goal, { instance, rangeName }: GkeSeen, made: boolean)
     );
   return warnings;
 }
-
-const kept = (id: string, target: string): CloudStep => ({
-  id,
-  action: "keep",
-  target,
-  detail: "",
-  changes: [],
-  reads: [],
-});
 
 function overlapsText(cidr: string, subnet: Prefix): boolean {
   const other = parsePrefix(cidr);

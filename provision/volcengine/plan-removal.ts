@@ -3,6 +3,7 @@
 import { formatPrefix, parsePrefix } from "#core/prefix.ts";
 import type { CloudPlan, CloudStep, Removal } from "#provision/cloud.ts";
 import { type Provisioning, entryOf } from "#provision/journal.ts";
+import { keepStep } from "#provision/steps.ts";
 import { isOurs, mayTake } from "./ownership.ts";
 import {
   MANAGED_BY,
@@ -32,7 +33,7 @@ export function planRemoval(
     ...fates.flatMap(({ one, fate }): readonly CloudStep[] =>
       fate.kind === "remove"
         ? interfaceRemoval(one)
-        : [kept(`interface ${one.name}`, one.id, fate.why)],
+        : [keepStep(`keep/${one.id}`, `interface ${one.name}`, fate.why)],
     ),
     ...[...seen.host.files.keys()].map(fileRemoval),
     ...subnetSteps(removal, seen, provisioning, removed),
@@ -156,7 +157,7 @@ function subnetSteps(
   return meant.map((subnet) => {
     const target = `subnet ${formatPrefix(subnet.block)}`;
     const why = reasonToKeep(subnet, removal, seen, provisioning, removed);
-    if (why !== undefined) return kept(target, subnet.id, why);
+    if (why !== undefined) return keepStep(`keep/${subnet.id}`, target, why);
     const step: VolcengineStep = {
       id: `delete-subnet/${subnet.id}`,
       action: "remove",
@@ -194,18 +195,9 @@ const ingressSteps = (provisioning: Provisioning | undefined): readonly CloudSte
     .filter(({ step }) => step.startsWith("authorize-ingress/"))
     .map(({ step }) => {
       const [, group = "", cidr = ""] = step.split("/");
-      return kept(
+      return keepStep(
+        `keep/rule-${group}-${cidr}`,
         `security group ${group}`,
-        `rule-${group}-${cidr}`,
         `the rule that lets ${cidr.replace("-", "/")} in serves everything in the group: remove it by hand if nothing needs it`,
       );
     });
-
-const kept = (target: string, id: string, why: string): CloudStep => ({
-  id: `keep/${id}`,
-  action: "keep",
-  target,
-  detail: why,
-  changes: [],
-  reads: [],
-});

@@ -1,6 +1,7 @@
 // The steps that fill one slot: interface made or re-used, managers kept away, attached, link up.
 
 import type { CloudStep } from "#provision/cloud.ts";
+import { keepStep } from "#provision/steps.ts";
 import { interfaceName } from "./names.ts";
 import { keepAwayFiles } from "./network-managers.ts";
 import { type SeenInterface, type VolcengineSeen, tagsFor } from "./seen.ts";
@@ -81,13 +82,9 @@ function presence(
 ): readonly CloudStep[] {
   const lacking = goal.addresses - found.ips.length;
   const where = found.instance === seen.instance ? "attached" : "detached, used again";
+  const words = `${found.id}, ${where}, ${found.ips.length} secondary addresses`;
   const kept: CloudStep = {
-    id: `keep-eni/${goal.slot}`,
-    action: "keep",
-    target: `interface ${found.name}`,
-    detail: `${found.id}, ${where}, ${found.ips.length} secondary addresses`,
-    changes: [],
-    reads: [],
+    ...keepStep(`keep-eni/${goal.slot}`, `interface ${found.name}`, words),
     unit: unitOf(goal.slot),
   };
   if (lacking <= 0) return [kept];

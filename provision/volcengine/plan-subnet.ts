@@ -3,6 +3,7 @@
 import { BrokerError } from "#core/errors.ts";
 import { type Prefix, containsPrefix, formatPrefix, overlaps } from "#core/prefix.ts";
 import type { Goal } from "#provision/cloud.ts";
+import { keepStep } from "#provision/steps.ts";
 import { subnetName } from "./names.ts";
 import {
   MANAGED_BY,
@@ -40,13 +41,13 @@ export function planSubnet(
     );
   refuseTaken(found, cidr, seen, isOurs);
   const target = `subnet ${cidr}`;
-  const base = { id: "wait-subnet", target, changes: [] };
-  if (found.status === "Available")
-    return { ...base, action: "keep", detail: `${found.id} is there`, reads: [] };
+  if (found.status === "Available") return keepStep("wait-subnet", target, `${found.id} is there`);
   return {
-    ...base,
+    id: "wait-subnet",
     action: "wait",
+    target,
     detail: `${found.id} is ${found.status}`,
+    changes: [],
     reads: ["DescribeSubnetAttributes"],
     work: { kind: "wait-subnet", subnetID: found.id },
   };

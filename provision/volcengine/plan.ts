@@ -4,6 +4,7 @@ import { BrokerError } from "#core/errors.ts";
 import { formatPrefix } from "#core/prefix.ts";
 import type { CloudPlan, CloudStep, Goal } from "#provision/cloud.ts";
 import type { Provisioning } from "#provision/journal.ts";
+import { keepStep } from "#provision/steps.ts";
 import { mixtureWarning, refuseOtherGroups } from "./groups.ts";
 import { authorizeCommand, ingressOf } from "./ingress.ts";
 import { layoutOf } from "./layout.ts";
@@ -119,15 +120,7 @@ function planIngress(goal: Goal, seen: VolcengineSeen): IngressPlan {
       const ingress = ingressOf(group, block);
       const target = `security group ${group.id}`;
       const id = `authorize-ingress/${group.id}/${cidr.replace("/", "-")}`;
-      if (ingress.kind === "open")
-        steps.push({
-          id,
-          action: "keep",
-          target,
-          detail: `lets ${cidr} in`,
-          changes: [],
-          reads: [],
-        });
+      if (ingress.kind === "open") steps.push(keepStep(id, target, `lets ${cidr} in`));
       else if (ingress.kind === "dropped")
         warnings.push(
           `${target} drops traffic inside the VPC (${ingress.rule}): guests cannot be reached from other hosts; remove that rule or give it a higher number`,
@@ -166,14 +159,12 @@ const removalOfLeftover = (one: SeenInterface): VolcengineStep => ({
   work: { kind: "delete-eni", eniID: one.id },
 });
 
-const keptExtra = (one: SeenInterface): CloudStep => ({
-  id: `keep-eni/${one.id}`,
-  action: "keep",
-  target: `interface ${one.name}`,
-  detail: `${one.id} is more than --pool-size needs; it stays until teardown`,
-  changes: [],
-  reads: [],
-});
+const keptExtra = ({ id, name }: SeenInterface): CloudStep =>
+  keepStep(
+    `keep-eni/${id}`,
+    `interface ${name}`,
+    `${id} is more than --pool-size needs; it stays until teardown`,
+  );
 
 function strayWarning(one: SeenInterface, seen: VolcengineSeen): readonly string[] {
   if (one.instance === "" || one.instance === seen.instance) return [];
