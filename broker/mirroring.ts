@@ -2,9 +2,10 @@
 
 import type { Verb } from "#core/effects.ts";
 import { unchanged } from "#core/effects.ts";
-import { mirrorEntries } from "#core/mirror.ts";
+import { mirrorSteps } from "#core/mirror.ts";
 import type { Mirror } from "#core/ports.ts";
 import type { Change } from "#core/record.ts";
+import { inTurns } from "#core/turns.ts";
 import type { Effects } from "./effects.ts";
 import type { Leasing } from "./leasing.ts";
 import { type Task, pause } from "./task.ts";
@@ -50,6 +51,9 @@ export const rememberMirror = ({ digests, writtenAt }: MirrorMemory): Change => 
   record: { kind: "meta", meta: { name: "mirror", value: [writtenAt, ...digests].join(" ") } },
 });
 
+/** Guests and containers are answered between two steps. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 export function createMirroring({
   leasing,
   effects,
@@ -74,8 +78,10 @@ export function createMirroring({
       const before = standing ?? (await look());
       standing = undefined;
       const { now } = leasing.moment();
-      const entries = mirrorEntries(leasing.ledger.leases());
-      const digest = mirror.digest(entries);
+      // The leases of this moment: none of them changes, however long their rows take.
+      const leases = [...leasing.ledger.leases()];
+      const entries = await inTurns(mirrorSteps(leases), nextTurn);
+      const digest = await mirror.digest(entries);
       if (before.digests.length === 1 && before.digests[0] === digest) {
         // The file says it already, as after most restarts: 65,536 rows are not written for nothing.
         standing = { digests: [digest], writtenAt: now };

@@ -90,7 +90,7 @@ export interface Mirror {
   /** What the file holds now; undefined when there is none. Throws when it cannot be read. */
   read(): Promise<FoundMirror | undefined>;
   /** SHA-256 of what `write` would write. */
-  digest(entries: readonly MirrorEntry[]): string;
+  digest(entries: readonly MirrorEntry[]): string | Promise<string>;
   /** Replaces the file atomically (fsync of file and folder) and answers with the digest of what was written. */
   write(entries: readonly MirrorEntry[]): Promise<string>;
 }

@@ -15,17 +15,21 @@ export function syncFolder(folder: string): void {
 }
 
 /**
- * Puts `text` in the place of `path`: a temporary file beside it, fsync, rename, fsync of the folder. Readers see the
- * old file or the new one, and so does the next boot. One writer per path: the temporary name is always the same.
+ * Puts the pieces of a text in the place of `path`: a temporary file beside it, fsync, rename, fsync of the folder. Readers
+ * see the old file or the new one, and so does the next boot. One writer per path: the temporary name is always the same.
  */
-export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
+export async function replaceFile(
+  path: string,
+  pieces: readonly Buffer[],
+  mode: number,
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.new`);
   try {
     await rm(temporary, { force: true });
     {
       await using file = await open(temporary, "wx", mode);
       await file.chmod(mode);
-      await file.writeFile(text);
+      await file.writeFile(pieces);
       await file.sync();
     }
     await rename(temporary, path);

@@ -1,11 +1,12 @@
 // leases.json: written whole and atomically, read tolerantly, since the Go version and people write it too.
 
-import { hash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { BrokerError, toBrokerError } from "#core/errors.ts";
 import type { Mirror, MirrorEntry } from "#core/ports.ts";
+import { type Steps, inTurns } from "#core/turns.ts";
 import { replaceFile } from "./folder.ts";
-import { decodeMirror, encodeMirror } from "./mirror-rows.ts";
+import { decodeMirror, mirrorText } from "./mirror-rows.ts";
 
 const MODE = 0o600;
 /** A row is about 90 bytes; 32 MiB are five times the rows of the largest pool. */
@@ -24,9 +25,9 @@ export interface MirrorOptions {
  */
 export function openMirror({ path, trouble }: MirrorOptions): Mirror {
   // What is asked for its digest is mostly written next: 65,536 rows are not made into text twice.
-  let made: { readonly of: readonly MirrorEntry[]; readonly text: string } | undefined;
-  const textOf = (entries: readonly MirrorEntry[]): string =>
-    made?.of === entries ? made.text : encodeMirror(entries);
+  let made: (Made & { readonly of: readonly MirrorEntry[] }) | undefined;
+  const make = async (entries: readonly MirrorEntry[]): Promise<Made> =>
+    made?.of === entries ? made : inTurns(makeText(entries), nextTurn);
   return {
     async read() {
       const bytes = await readBytes(path);
@@ -44,22 +45,40 @@ export function openMirror({ path, trouble }: MirrorOptions): Mirror {
         },
       };
     },
-    digest(entries) {
-      made = { of: entries, text: encodeMirror(entries) };
-      return hash("sha256", made.text);
+    async digest(entries) {
+      made = { of: entries, ...(await make(entries)) };
+      return made.digest;
     },
     async write(entries) {
-      const text = textOf(entries);
+      const { pieces, digest } = await make(entries);
       made = undefined;
       try {
-        await replaceFile(path, text, MODE);
+        await replaceFile(path, pieces, MODE);
       } catch (thrown) {
         throw mirrorFault("write", path, thrown);
       }
-      return hash("sha256", text);
+      return digest;
     },
   };
 }
+
+interface Made {
+  readonly pieces: readonly Buffer[];
+  readonly digest: string;
+}
+
+function* makeText(entries: readonly MirrorEntry[]): Steps<Made> {
+  const pieces = yield* mirrorText(entries);
+  const digest = createHash("sha256");
+  for (const piece of pieces) {
+    digest.update(piece);
+    yield;
+  }
+  return { pieces, digest: digest.digest("hex") };
+}
+
+/** Others are answered while 65,536 rows are made. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 type Rows = ReturnType<typeof decodeMirror>;
 

@@ -105,7 +105,7 @@ test("the file is replaced whole, for the owner alone, and its digest is known b
   writeFileSync(join(folder, ".leases.json.new"), "left by a crash");
   const rows = [{ mac, ip: ip("10.77.0.5"), expiry: FAR_EXPIRY }];
   const digest = await mirror.write(rows);
-  expect(mirror.digest(rows)).toBe(digest);
+  expect(await mirror.digest(rows)).toBe(digest);
   expect(await mirror.read()).toEqual({ entries: rows, digest, damaged: false });
   expect(JSON.parse(readFileSync(path, "utf8"))).toEqual([
     { mac, ip: "10.77.0.5", expiry: "2100-01-01T00:00:00Z" },
