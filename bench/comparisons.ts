@@ -12,6 +12,7 @@ import { tryRate } from "./guests.ts";
 import { type Measurement, measurement, single } from "./measure.ts";
 import { type BenchNode, startNode } from "./node.ts";
 import { type ReadyListener, listenForReady, restart } from "./restart.ts";
+import { inTurn } from "./trial-rows.ts";
 
 export interface Build {
   readonly name: string;
@@ -54,7 +55,7 @@ export const compareDhcp: Compare = async (builds, rounds, progress) => {
     for (const { name, dist } of inTurn(builds, round)) {
       progress(`round ${round + 1}: ${name}`);
       const attempt = (rate: number) =>
-        tryRate(ours(name, dist), { program, rate, seconds: SECONDS });
+        tryRate(ours(name, { dist }), { program, rate, seconds: SECONDS });
       const steady = await attempt(RATES.steady);
       const flood = await attempt(RATES.flood);
       table.keep(`${RATES.steady}/s: DISCOVER to ACK, p50`, name, "µs", steady.exchange.p50);
@@ -89,10 +90,6 @@ export const compareRestart: Compare = async (builds, rounds, progress) => {
       }
   return table.measurements();
 };
-
-/** Who goes first changes, so that none always follows the other. */
-const inTurn = <Item>(items: readonly Item[], round: number): readonly Item[] =>
-  round % 2 === 0 ? items : items.toReversed();
 
 /** Figures by case and contestant, one for each run. */
 class Table {

@@ -12,14 +12,14 @@ import {
 } from "#test/netns/namespaces.ts";
 import { temporaryFolder } from "#test/netns/temporary.ts";
 import { waitFor } from "#test/netns/wait-for.ts";
-import { BRIDGE, GATEWAY, startNode } from "./node.ts";
+import { BRIDGE, type BenchNodeOptions, GATEWAY, startNode } from "./node.ts";
 
 /** The guests' end of the veth pair whose other end is a port of the bridge. */
 export const GUEST_LINK = "eth0";
 const PORT_LINK = "guest0";
 /** All guests of a trial are behind one port, which ours gives few addresses unless told otherwise. */
 const MANY_GUESTS = { COCOON_NET_DHCP_LEASES_PER_PORT: "0" };
-const PREFIX_LENGTH = 15;
+export const PREFIX_LENGTH = 15;
 const KEA = "kea-dhcp4";
 
 export type Counters = Readonly<Record<string, number>>;
@@ -41,19 +41,21 @@ export const contestants: readonly DhcpContestant[] = [
   ours("cocoon-net"),
   { name: "Kea", start: startKea },
 ];
+/** Answers after the write and syncs within 100 ms; not held against anyone's promise. */
+export const relaxed: DhcpContestant = ours("cocoon-net, relaxed", {
+  env: { COCOON_NET_DURABILITY: "relaxed" },
+});
 
-/** The product out of the build in `dist`; this checkout's when absent. */
-export function ours(name: string, dist?: string): DhcpContestant {
-  return { name, start: ({ relay }) => startOurs(relay, dist) };
+/** The product as built in `dist` (this checkout's when absent), with more in its environment. */
+export function ours(name: string, build: BenchNodeOptions = {}): DhcpContestant {
+  return { name, start: ({ relay }) => startOurs(relay, build) };
 }
 
-async function startOurs(relay: boolean, dist?: string): Promise<DhcpServer> {
+async function startOurs(relay: boolean, build: BenchNodeOptions): Promise<DhcpServer> {
   await using undo = new AsyncDisposableStack();
+  const relaying = relay ? { COCOON_NET_DHCP_ALLOW_RELAY: "true" } : {};
   const node = undo.use(
-    await startNode({
-      env: { ...MANY_GUESTS, ...(relay ? { COCOON_NET_DHCP_ALLOW_RELAY: "true" } : {}) },
-      ...(dist === undefined ? {} : { dist }),
-    }),
+    await startNode({ ...build, env: { ...MANY_GUESTS, ...relaying, ...build.env } }),
   );
   await plugIn(node.namespace, node.containers);
   const kept = undo.move();
@@ -110,7 +112,8 @@ async function startKea(): Promise<DhcpServer> {
   };
 }
 
-async function plugIn(node: NetworkNamespace, guests: NetworkNamespace): Promise<void> {
+/** Gives the guests a port of the server's bridge. */
+export async function plugIn(node: NetworkNamespace, guests: NetworkNamespace): Promise<void> {
   await joinByVeth(
     { namespace: node, link: PORT_LINK, bridge: BRIDGE },
     { namespace: guests, link: GUEST_LINK },
@@ -133,7 +136,7 @@ function keaCounters(answer: string): Counters {
 }
 
 /** Packets that the kernel dropped because a socket's receive buffer was full. */
-async function socketDrops(namespace: NetworkNamespace): Promise<Counters> {
+export async function socketDrops(namespace: NetworkNamespace): Promise<Counters> {
   const drops = async (family: string): Promise<number> => {
     const sockets = await namespace.exec(["ss", "-H", "-a", "-n", "-m", family]);
     const counts = [...sockets.matchAll(/\bd(\d+)\)/g)].map((match) => Number(match[1]));

@@ -1,9 +1,10 @@
 // Many DHCP guests behind one port of a bridge: each has its own MAC, does one whole exchange (DISCOVER, OFFER, REQUEST,
 // ACK) and is never heard of again. They come at a set rate and do not repeat what was lost, so that losses show.
 //
-// guests INTERFACE FIRST WARM_RATE WARM_SECONDS RATE SECONDS
+// guests INTERFACE FIRST WARM_RATE WARM_SECONDS RATE SECONDS [renew]
 //   Warms the server up, prints "measuring", waits, measures, and prints one line of JSON. Guests are numbered from
-//   FIRST on; a number makes its MAC, so that runs with numbers apart are strangers to the server.
+//   FIRST on; a number makes its MAC, so that runs with numbers apart are strangers to the server. With `renew`, those
+//   that were bound in the warm-up renew their leases by unicast (RFC 2131 section 4.3.2), instead of new ones coming.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,23 +29,22 @@ enum {
   UDP_AT = 34,
   DHCP_AT = 42,
   OPTIONS_AT = DHCP_AT + 240,
-  DISCOVER = 1,
-  OFFER = 2,
-  REQUEST = 3,
-  ACK = 5,
-  NAK = 6,
   MAX_ADDRESSES = 1 << 17,  // of a /15
 };
+// DHCP message types (RFC 2132 section 9.6), but for the last, which is sent as a REQUEST.
+enum message { DISCOVER = 1, OFFER = 2, REQUEST = 3, ACK = 5, NAK = 6, RENEW = 256 };
 static const uint64_t TICK = 200 * 1000;            // new guests come in steps of so many nanoseconds
 static const uint64_t PATIENCE = 1500 * 1000000ull;  // an ACK that comes later than this after the last start is lost
 static const uint64_t PAUSE = 300 * 1000000ull;
 
 struct guest {
   uint64_t discovered, requested, bound;
-  uint8_t offered[4], server[4];
+  uint32_t number;  // makes its MAC
+  uint8_t offered[4], server[4], server_mac[6];
 };
 
 struct run {
+  const struct run *renewing;  // the run whose guests renew in this one; NULL when new ones come
   uint32_t first, planned, sent, bound, refused, doubled, odd;
   struct guest *guests;
   double sending_seconds;
@@ -129,37 +129,47 @@ static void send_queue(void) {
   queued = 0;
 }
 
-// Queues a broadcast frame with a DISCOVER, or with the REQUEST for what the guest was offered.
-static void queue_message(uint32_t number, uint8_t type, const struct guest *guest) {
+// Queues a broadcast frame with a DISCOVER, or with the REQUEST for what the guest was offered; RENEW is a REQUEST to the
+// server alone, from the address that the guest holds.
+static void queue_message(uint32_t transaction, enum message message, const struct guest *guest) {
   static const uint8_t parameters[] = {1, 3, 6, 12, 15, 26, 28, 42, 51, 58, 59};
   static const uint8_t cookie[] = {99, 130, 83, 99};
   if (queued == BATCH) send_queue();
   uint8_t *frame = queue[queued++];
   memset(frame, 0, FRAME_BYTES);
-  memset(frame, 0xff, 6);
+  const int renews = message == RENEW;
+  if (renews) memcpy(frame, guest->server_mac, 6);
+  else memset(frame, 0xff, 6);
   uint8_t *mac = frame + 6;
   mac[0] = 0x02;  // locally administered
   mac[1] = 0x47;
-  put32(mac + 2, number);
+  put32(mac + 2, guest->number);
   put16(frame + 12, ETH_P_IP);
   uint8_t *ip = frame + IP_AT, *udp = frame + UDP_AT, *dhcp = frame + DHCP_AT;
   ip[0] = 0x45;
   put16(ip + 2, FRAME_BYTES - IP_AT);
   ip[8] = 64;
   ip[9] = IPPROTO_UDP;
-  memset(ip + 16, 0xff, 4);
+  if (renews) {
+    memcpy(ip + 12, guest->offered, 4);
+    memcpy(ip + 16, guest->server, 4);
+    memcpy(dhcp + 12, guest->offered, 4);
+  } else {
+    memset(ip + 16, 0xff, 4);
+  }
   put16(ip + 10, checksum(ip, 20, 0));
   dhcp[0] = 1;
   dhcp[1] = 1;
   dhcp[2] = 6;
-  put32(dhcp + 4, number);
+  put32(dhcp + 4, transaction);
   memcpy(dhcp + 28, mac, 6);
   memcpy(dhcp + 236, cookie, sizeof cookie);
   uint8_t client[7] = {1}, longest[2] = {0x05, 0xdc}, *at = frame + OPTIONS_AT;
   memcpy(client + 1, mac, 6);
+  const uint8_t type = renews ? REQUEST : (uint8_t)message;
   at = option(at, 53, &type, 1);
   at = option(at, 61, client, sizeof client);
-  if (type == REQUEST) {
+  if (message == REQUEST) {
     at = option(at, 50, guest->offered, 4);
     at = option(at, 54, guest->server, 4);
   }
@@ -170,8 +180,10 @@ static void queue_message(uint32_t number, uint8_t type, const struct guest *gue
   put16(udp, 68);
   put16(udp + 2, 67);
   put16(udp + 4, length);
-  // The pseudo header: addresses 0.0.0.0 and 255.255.255.255, protocol, length.
-  uint16_t sum = checksum(udp, (int)length, 0xffff + 0xffff + IPPROTO_UDP + length);
+  // The pseudo header: both addresses, protocol, length.
+  uint32_t pseudo = IPPROTO_UDP + length;
+  for (int word = 12; word < 20; word += 2) pseudo += (uint32_t)ip[word] << 8 | ip[word + 1];
+  uint16_t sum = checksum(udp, (int)length, pseudo);
   put16(udp + 6, sum == 0 ? 0xffff : sum);
 }
 
@@ -179,6 +191,7 @@ static void bind_guest(struct run *run, struct guest *guest, const uint8_t *ip, 
   guest->bound = now;
   run->bound++;
   if (memcmp(ip, guest->offered, 4) != 0) run->odd++;
+  if (run->renewing != NULL) return;
   uint32_t slot = get32(ip) % MAX_ADDRESSES;
   if (taken[slot / 8] & 1 << slot % 8) run->doubled++;
   taken[slot / 8] |= (uint8_t)(1 << slot % 8);
@@ -206,6 +219,7 @@ static void receive_frame(struct run *run, const uint8_t *frame, int length) {
   if (type == OFFER && guest->requested == 0 && server != NULL) {
     memcpy(guest->offered, dhcp + 16, 4);
     memcpy(guest->server, server, 4);
+    memcpy(guest->server_mac, frame + 6, 6);
     guest->requested = now;
     queue_message(run->first + index, REQUEST, guest);
   } else if (type == ACK && guest->bound == 0 && guest->requested != 0) {
@@ -227,9 +241,26 @@ static int receive_batch(struct run *run) {
   return received;
 }
 
+// The next guest begins: a new one discovers, one of those that are bound renews.
+static void begin_next(struct run *run, uint64_t now) {
+  struct guest *guest = &run->guests[run->sent];
+  const uint32_t transaction = run->first + run->sent;
+  if (run->renewing == NULL) {
+    guest->number = transaction;
+    queue_message(transaction, DISCOVER, guest);
+  } else {
+    *guest = run->renewing->guests[run->sent % run->renewing->planned];
+    guest->bound = 0;
+    guest->requested = now;
+    queue_message(transaction, RENEW, guest);
+  }
+  guest->discovered = now;
+  run->sent++;
+}
+
 // One run of guests at a rate, until every one is bound or the patience is over.
-static struct run exchange_all(uint32_t first, double rate, double seconds) {
-  struct run run = {.first = first, .planned = (uint32_t)(rate * seconds)};
+static struct run exchange_all(uint32_t first, double rate, double seconds, const struct run *renewing) {
+  struct run run = {.renewing = renewing, .first = first, .planned = (uint32_t)(rate * seconds)};
   run.guests = calloc(run.planned + 1, sizeof *run.guests);
   if (run.guests == NULL) fail("memory");
   uint64_t began = now_nanoseconds(), last = began;
@@ -237,8 +268,7 @@ static struct run exchange_all(uint32_t first, double rate, double seconds) {
     uint64_t now = now_nanoseconds();
     double due = (double)(now - began) * 1e-9 * rate;
     for (int step = 0; step < BATCH && run.sent < run.planned && run.sent <= due; step++) {
-      run.guests[run.sent].discovered = now;
-      queue_message(first + run.sent++, DISCOVER, NULL);
+      begin_next(&run, now);
       last = now;
     }
     int received = receive_batch(&run);
@@ -283,10 +313,12 @@ static void print_latencies(const struct run *run) {
 
 int main(int count, char **arguments) {
   errno = EINVAL;
-  if (count != 7) fail("usage: guests INTERFACE FIRST WARM_RATE WARM_SECONDS RATE SECONDS");
+  const int renew = count == 8 && strcmp(arguments[7], "renew") == 0;
+  if (count != 7 && !renew) fail("usage: guests INTERFACE FIRST WARM_RATE WARM_SECONDS RATE SECONDS [renew]");
   open_port(arguments[1]);
   uint32_t first = (uint32_t)strtoul(arguments[2], NULL, 10);
-  struct run warm = exchange_all(first, atof(arguments[3]), atof(arguments[4]));
+  struct run warm = exchange_all(first, atof(arguments[3]), atof(arguments[4]), NULL);
+  if (renew && (warm.bound == 0 || warm.bound < warm.sent)) fail("not every guest of the warm-up was bound");
   struct tpacket_stats statistics;
   socklen_t size = sizeof statistics;
   getsockopt(port, SOL_PACKET, PACKET_STATISTICS, &statistics, &size);  // reading sets them to zero
@@ -295,7 +327,7 @@ int main(int count, char **arguments) {
   printf("measuring\n");
   fflush(stdout);
   nanosleep(&pause, NULL);
-  struct run run = exchange_all(first + warm.planned, atof(arguments[5]), atof(arguments[6]));
+  struct run run = exchange_all(first + warm.planned, atof(arguments[5]), atof(arguments[6]), renew ? &warm : NULL);
   getsockopt(port, SOL_PACKET, PACKET_STATISTICS, &statistics, &size);
   uint32_t offered = 0;
   for (uint32_t index = 0; index < run.sent; index++) offered += run.guests[index].requested != 0;

@@ -13,6 +13,8 @@ const PUNCTUALITY = 0.98;
 const MOST_GUESTS = 120_000;
 /** Servers run for months: their compilers and tables are to be warm. */
 const WARM_UP = { rate: 4_000, seconds: 5 };
+/** For a server that cannot be warmed up like that. */
+const COLD_WARM_UP = { rate: 100, seconds: 0.1 };
 const TRIAL_LIMIT_MS = 60_000;
 /** Clock ticks a second in /proc/<pid>/stat (USER_HZ). */
 const TICKS_PER_SECOND = 100;
@@ -60,17 +62,20 @@ export interface TrialOptions {
   readonly seconds: number;
   /** Without a warm-up, as a smoke test wants it. */
   readonly cold?: boolean;
+  /** The guests of the warm-up renew their leases, instead of new ones coming. */
+  readonly renew?: boolean;
 }
 
 export async function tryRate(contestant: DhcpContestant, options: TrialOptions): Promise<Trial> {
   await using server = await contestant.start({ relay: false });
-  const warm = options.cold === true ? { rate: 100, seconds: 0.1 } : WARM_UP;
+  const warm = options.cold === true ? COLD_WARM_UP : WARM_UP;
   const seconds = Math.min(
     options.seconds,
     (MOST_GUESTS - warm.rate * warm.seconds) / options.rate,
   );
   const numbers = [1, warm.rate, warm.seconds, options.rate, seconds].map(String);
-  await using guests = server.guests.spawn([options.program, GUEST_LINK, ...numbers]);
+  const renew = options.renew === true ? ["renew"] : [];
+  await using guests = server.guests.spawn([options.program, GUEST_LINK, ...numbers, ...renew]);
   const started = (): boolean => {
     if (guests.exit() !== undefined) throw new Error(`the guests ended:\n${guests.stderr()}`);
     return guests.stdout().includes("measuring");

@@ -9,17 +9,19 @@ import {
   contestants,
 } from "./dhcp-servers.ts";
 import { TOLERATED_LOSS } from "./guests.ts";
-import { type Findings, measurement, ratiosBetween, single } from "./measure.ts";
+import { type Findings, ratiosBetween } from "./measure.ts";
 import { GATEWAY } from "./node.ts";
-import { highestPassing, rateGrid } from "./rate-search.ts";
+import { highestRates } from "./rate-search.ts";
+import { highestRow } from "./trial-rows.ts";
 import { run } from "#test/netns/process.ts";
 
 const PERFDHCP = "perfdhcp";
 /** Where the relay lives: the last address of the subnet, which no trial's guests reach. */
 const RELAY_ADDRESS = "10.91.255.254/15";
-const ROUNDS = 3;
+const ROUNDS = 5;
 const SECONDS = 3;
 const QUICK_SECONDS = 1;
+const QUICK_RATE = 100;
 const WARM_UP = { rate: 2_000, seconds: 2 };
 const CLIENTS = 100_000;
 /** perfdhcp ends with 3 when it did not get everything that it waited for: that is a finding, not a failure. */
@@ -49,21 +51,13 @@ export const perfdhcpBench: Bench = {
       progress(`${one.name} at ${rate}/s: ${(trial.lost * 100).toFixed(3)} % lost`);
       return trial.lost < TOLERATED_LOSS;
     };
-    const found = new Map<string, number[]>();
-    for (let round = 0; round < (quick ? 1 : ROUNDS); round += 1)
-      for (const one of round % 2 === 0 ? contestants : contestants.toReversed()) {
-        const earlier = found.get(one.name) ?? [];
-        const passes = async (rate: number): Promise<boolean> =>
-          (await attempt(one, rate)) || (await attempt(one, rate));
-        const index = quick
-          ? Number(await attempt(one, rateGrid[0] ?? 0))
-          : await highestPassing(passes, earlier[0]);
-        found.set(one.name, [...earlier, index]);
-      }
-    const measurements = contestants.map(({ name }) => {
-      const rates = (found.get(name) ?? []).map((index) => rateGrid[index] ?? 0);
-      return measurement("highest lossless rate", name, "exchanges/s", rates.map(single));
-    });
+    const runners = contestants.map((one) => ({
+      name: one.name,
+      passes: (rate: number) => attempt(one, rate),
+    }));
+    if (quick) for (const one of contestants) await attempt(one, QUICK_RATE);
+    const found = quick ? new Map() : await highestRates(runners, ROUNDS, progress);
+    const measurements = highestRow("highest lossless rate", found);
     return {
       measurements,
       ratios: ratiosBetween(measurements, "cocoon-net", "Kea"),

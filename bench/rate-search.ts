@@ -2,15 +2,15 @@
 
 /** Neighbouring rates differ by 6 %: finer than what two runs on one machine agree to. */
 const STEP = 1.06;
-const LOWEST_RATE = 500;
-const GRID_SIZE = 84;
+const LOWEST_RATE = 100;
+const GRID_SIZE = 112;
 
-/** Exchanges a second, ascending, from 500 to about 63,000. */
+/** Exchanges a second, ascending, from 100 to about 64,000. */
 export const rateGrid: readonly number[] = Array.from({ length: GRID_SIZE }, (_, index) =>
   Math.round(LOWEST_RATE * STEP ** index),
 );
 /** The first step away from an earlier answer; each further one is twice as long. */
-const FIRST_STEP = 4;
+const FIRST_STEP = 2;
 
 /**
  * The index of the highest rate of the grid that passes, -1 when none does. `near` is an earlier answer: the search then
@@ -48,4 +48,37 @@ async function enclose(at: (index: number) => Promise<boolean>, near: number): P
       return upwards ? { low: edge, high: next } : { low: next, high: edge };
     edge = next;
   }
+}
+
+/** Something to be tried at a rate: true when it keeps up. */
+export interface Runner {
+  readonly name: string;
+  passes(rate: number): Promise<boolean>;
+}
+
+/**
+ * The highest rate of each runner, once a round, taking turns in going first; 0 when none passes. A rate that fails is tried
+ * once more, for each runner, and each search after the first begins near the first one's answer.
+ */
+export async function highestRates(
+  runners: readonly Runner[],
+  rounds: number,
+  tell: (found: string) => void,
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const indexes = new Map<string, number[]>();
+  for (let round = 0; round < rounds; round += 1)
+    for (const runner of round % 2 === 0 ? runners : runners.toReversed()) {
+      const earlier = indexes.get(runner.name) ?? [];
+      const index = await highestPassing(
+        async (rate) => (await runner.passes(rate)) || (await runner.passes(rate)),
+        earlier[0],
+      );
+      tell(`round ${round + 1}: ${runner.name} up to ${rateGrid[index] ?? 0}/s`);
+      indexes.set(runner.name, [...earlier, index]);
+    }
+  const rates = ([name, found]: [string, number[]]): [string, number[]] => [
+    name,
+    found.map((index) => rateGrid[index] ?? 0),
+  ];
+  return new Map([...indexes].map(rates));
 }

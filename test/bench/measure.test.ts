@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { measurement, median, percentile, ratiosBetween, runOf, single } from "#bench/measure.ts";
-import { highestPassing, rateGrid } from "#bench/rate-search.ts";
+import { highestPassing, highestRates, rateGrid } from "#bench/rate-search.ts";
 
 describe("samples", () => {
   test.each([
@@ -75,5 +75,34 @@ describe("the search for the highest rate", () => {
       expect(new Set(far.tried).size).toBe(far.tried.length);
       expect(new Set(near.tried).size).toBe(near.tried.length);
     }
+  });
+
+  test("is made once a round for each, in turns, and forgives one failure", async () => {
+    const order: string[] = [];
+    let unlucky = true;
+    const runner = (name: string, highest: number) => ({
+      name,
+      passes: async (rate: number) => {
+        if (order.at(-1) !== name) order.push(name);
+        if (unlucky && name === "slow") {
+          unlucky = false;
+          return false;
+        }
+        return rate <= highest;
+      },
+    });
+    const [low = 0, high = 0] = [rateGrid[20], rateGrid[90]];
+    const found = await highestRates(
+      [runner("slow", low), runner("fast", high), runner("dead", 0)],
+      3,
+      () => undefined,
+    );
+    expect([...found]).toEqual([
+      ["slow", [low, low, low]],
+      ["fast", [high, high, high]],
+      ["dead", [0, 0, 0]],
+    ]);
+    const turns = "slow fast dead fast slow fast dead";
+    expect(order.join(" ")).toBe(turns);
   });
 });
