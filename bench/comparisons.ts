@@ -25,7 +25,7 @@ export type Compare = (
   progress: Progress,
 ) => Promise<Measurement[]>;
 
-const PLUGIN_LOAD = { leases: 0, alone: 200, crowded: 320 };
+const PLUGIN_LOAD = { title: "0 leases", alone: 200, crowded: 320 };
 const WARM_UP = 300;
 /** One that both keep up with, and one that neither does: there, what is served tells the speed. */
 const RATES = { steady: 2_000, flood: 14_000 };

@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
+import type { NetworkNamespace } from "#test/netns/namespaces.ts";
 import type { Progress } from "./bench.ts";
 import { type Measurement, type Run, measurement, runOf, single } from "./measure.ts";
 import type { BenchNode } from "./node.ts";
@@ -14,8 +15,9 @@ const MAX_OUTPUT_BYTES = 1024 * 1024;
 const VERBS = ["ADD", "DEL"] as const;
 
 export interface Load {
-  readonly leases: number;
-  /** Calls of one run, one at a time; host-local's time grows with the leases. */
+  /** What the calls meet, such as `1,000 leases`. */
+  readonly title: string;
+  /** Calls of one run, one at a time. */
   readonly alone: number;
   /** Calls of one run, {@link CROWD} at a time. */
   readonly crowded: number;
@@ -25,7 +27,12 @@ export interface Contestant {
   readonly name: string;
   readonly plugin: string;
   readonly confFile: string;
-  readonly node: BenchNode;
+  /** CNI_NETNS; a `%d` in it stands for the call's number. */
+  readonly netns: string;
+  /** CNI_PATH. */
+  readonly path: string;
+  /** Where the plugin is run; in the benchmark's own namespace when absent. */
+  readonly within?: NetworkNamespace;
 }
 
 interface Spawned {
@@ -43,7 +50,7 @@ export async function contestant(
 ): Promise<Contestant> {
   const confFile = join(node.folder, `${basename(name)}.conf`);
   await writeFile(confFile, conf);
-  return { name, plugin, confFile, node };
+  return { name, plugin, confFile, netns: node.containers.path, path: node.broker.paths.plugins };
 }
 
 /** The contestants with the program that spawns them; no container ID is used twice. */
@@ -71,16 +78,14 @@ export class Crew {
     };
     for (const concurrency of [1, CROWD])
       for (let round = 0; round < rounds; round += 1) {
-        progress(
-          `${load.leases} leases, ${concurrency} at a time: round ${round + 1} of ${rounds}`,
-        );
+        progress(`${load.title}, ${concurrency} at a time: round ${round + 1} of ${rounds}`);
         // Who goes first changes, so that neither always follows the other.
         const order = round % 2 === 0 ? this.#contestants : this.#contestants.toReversed();
         for (const one of order) {
           const calls = concurrency === 1 ? load.alone : load.crowded;
           const batch = await this.#batch(one, calls, concurrency);
           for (const verb of VERBS) {
-            const name = `${verb}, ${load.leases.toLocaleString("en")} leases, ${concurrency} at a time`;
+            const name = `${verb}, ${load.title}, ${concurrency} at a time`;
             keep(name, one.name, "µs", batch[verb].calls);
             if (concurrency > 1) keep(name, one.name, "calls/s", batch[verb].rate);
           }
@@ -114,13 +119,15 @@ export class Crew {
     const env = {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       CNI_COMMAND: verb,
-      CNI_NETNS: one.node.containers.path,
+      CNI_NETNS: one.netns,
       CNI_IFNAME: "eth0",
-      CNI_PATH: one.node.broker.paths.plugins,
+      CNI_PATH: one.path,
     };
     const options = { env, timeout: SPAWN_LIMIT_MS, maxBuffer: MAX_OUTPUT_BYTES };
     const numbers = [String(calls), String(concurrency), prefix, one.confFile, one.plugin];
-    const { stdout } = await promisify(execFile)(this.#spawn, numbers, options);
+    const within = one.within === undefined ? [] : ["ip", "netns", "exec", one.within.name];
+    const [program = "", ...rest] = [...within, this.#spawn, ...numbers];
+    const { stdout } = await promisify(execFile)(program, rest, options);
     const lines = stdout.trim().split("\n");
     const total = Number(lines.pop()?.replace("total ", ""));
     if (lines.length !== calls || !(total > 0))

@@ -26,6 +26,8 @@ export type Counters = Readonly<Record<string, number>>;
 
 export interface DhcpServer extends AsyncDisposable {
   readonly pid: number;
+  /** Where it serves {@link BRIDGE}. */
+  readonly node: NetworkNamespace;
   /** Where {@link GUEST_LINK} is. */
   readonly guests: NetworkNamespace;
   /** What the server and its sockets counted since they began. */
@@ -61,6 +63,7 @@ async function startOurs(relay: boolean, build: BenchNodeOptions): Promise<DhcpS
   const kept = undo.move();
   return {
     pid: node.broker.pid(),
+    node: node.namespace,
     guests: node.containers,
     async counters() {
       const { body } = await node.broker.ask("GET", "/metrics");
@@ -103,6 +106,7 @@ async function startKea(): Promise<DhcpServer> {
   const kept = undo.move();
   return {
     pid: server.pid,
+    node: net.node,
     guests: net.guests,
     counters: async () => ({
       ...keaCounters(await askKea(control, "statistic-get-all")),

@@ -54,6 +54,7 @@ async function startDnsmasq(): Promise<DhcpServer> {
   const kept = undo.move();
   return {
     pid: server.pid,
+    node: net.node,
     guests: net.guests,
     counters: () => socketDrops(net.node),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),

@@ -11,6 +11,8 @@ const FIRST_ADDRESS = ((10 * 256 + 90) * 256 + 0) * 256 + 2;
 
 export interface HostLocal {
   readonly conf: string;
+  /** Its part of a bridge's configuration. */
+  readonly ipam: Readonly<Record<string, unknown>>;
   /** Brings it to so many reservations; `from` are there already. */
   fill(from: number, to: number): Promise<void>;
 }
@@ -19,13 +21,10 @@ export async function hostLocal(folder: string): Promise<HostLocal> {
   const dataDir = join(folder, "host-local");
   const reservations = join(dataDir, NETWORK);
   await mkdir(reservations, { recursive: true });
+  const ipam = { type: "host-local", dataDir, ranges: [[{ subnet: SUBNET }]] };
   return {
-    conf: JSON.stringify({
-      cniVersion: "1.0.0",
-      name: NETWORK,
-      type: "bridge",
-      ipam: { type: "host-local", dataDir, ranges: [[{ subnet: SUBNET }]] },
-    }),
+    conf: JSON.stringify({ cniVersion: "1.0.0", name: NETWORK, type: "bridge", ipam }),
+    ipam,
     async fill(from, to) {
       for (let number = from; number < to; number += 1)
         await writeFile(join(reservations, addressOf(number)), `held-${number}\r\neth0`);

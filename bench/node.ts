@@ -17,7 +17,8 @@ export const GATEWAY = "10.90.0.1";
 export const BRIDGE = "cni0";
 /** The build of this checkout. */
 export const DIST = resolve(import.meta.dirname, "../dist");
-const STOCK_PLUGINS = "/usr/lib/cni";
+/** Where Debian puts containernetworking-plugins. */
+export const STOCK_PLUGINS = "/usr/lib/cni";
 /** Few lines in the log; and any number of guests behind one port of the bridge, as the generators of load are. */
 const SETTINGS = { COCOON_NET_LOG_LEVEL: "warn", COCOON_NET_DHCP_LEASES_PER_PORT: "0" };
 
@@ -29,6 +30,8 @@ export interface BenchNode extends AsyncDisposable {
   readonly folder: string;
   /** The configuration that a runtime would give the plugin. */
   readonly conf: string;
+  /** The plugin's part of it. */
+  readonly ipam: Readonly<Record<string, unknown>>;
 }
 
 export interface BenchNodeOptions {
@@ -61,18 +64,15 @@ export async function startNode(options: BenchNodeOptions = {}): Promise<BenchNo
       command: [command, "daemon"],
     }),
   );
+  const ipam = { type: "cocoon-ipam", socket, spool: join(state, "spool") };
   const kept = undo.move();
   return {
     broker,
     namespace: net.node,
     containers: net.pods,
     folder,
-    conf: JSON.stringify({
-      cniVersion: "1.0.0",
-      name: "bench",
-      type: "bridge",
-      ipam: { type: "cocoon-ipam", socket, spool: join(state, "spool") },
-    }),
+    conf: JSON.stringify({ cniVersion: "1.0.0", name: "bench", type: "bridge", ipam }),
+    ipam,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }

@@ -9,6 +9,7 @@ import { dhcpBench } from "./dhcp.ts";
 import { memoryBench } from "./memory.ts";
 import { perfdhcpBench } from "./perfdhcp.ts";
 import { pluginBench } from "./plugin.ts";
+import { podBench } from "./pod.ts";
 import { restartBench } from "./restart.ts";
 import { RESULTS, circumstances, writeResult } from "./result-file.ts";
 import { measurementTable, ratioTable } from "./table.ts";
@@ -16,6 +17,7 @@ import { measurementTable, ratioTable } from "./table.ts";
 /** NEW BENCHMARK: one file and one line here. */
 const benches: readonly Bench[] = [
   pluginBench,
+  podBench,
   restartBench,
   memoryBench,
   dhcpBench,

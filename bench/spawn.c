@@ -4,7 +4,7 @@
 //   Starts PLUGIN COUNT times, CONCURRENCY at a time, with this process's environment, CNI_CONTAINERID=PREFIX<number>
 //   and the text of the file CONF on a pipe as standard input. Prints the microseconds from before each start to after
 //   each end, one call a line, then "total" and the microseconds of all. A plugin that fails, or says nothing on ADD,
-//   ends the run with exit code 1 and what the plugin said.
+//   ends the run with exit code 1 and what the plugin said. A %d in CNI_NETNS stands for the call's number.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +30,7 @@ struct call {
   uint64_t started;
 };
 
+#define NETNS "CNI_NETNS="
 extern char **environ;
 
 static uint64_t now_nanoseconds(void) {
@@ -53,14 +54,23 @@ static size_t read_conf(const char *path, char *into) {
 }
 
 // The environment with one more variable, whose text the caller changes for each call.
-static char **environment_with(char *variable) {
+static char **environment_with(char *variable, char *netns) {
   size_t count = 0;
   while (environ[count] != NULL) count++;
   char **all = calloc(count + 2, sizeof *all);
   if (all == NULL) fail("memory");
   memcpy(all, environ, count * sizeof *all);
   all[count] = variable;
+  // Its text, too, is changed for each call when it has the number's place in it.
+  for (size_t index = 0; index < count; index++)
+    if (strncmp(all[index], NETNS, strlen(NETNS)) == 0 && strstr(all[index], "%d") != NULL) all[index] = netns;
   return all;
+}
+
+static void name_netns(char *into, int number) {
+  const char *format = getenv("CNI_NETNS"), *place = format == NULL ? NULL : strstr(format, "%d");
+  if (place == NULL) return;
+  snprintf(into, MAX_NAME_BYTES, NETNS "%.*s%d%s", (int)(place - format), format, number, place + 2);
 }
 
 static struct call start(char *plugin, char **environment, const char *conf, size_t length) {
@@ -119,10 +129,10 @@ int main(int count, char **arguments) {
     fprintf(stderr, "spawn: CONCURRENCY is not from 1 to %d\n", MAX_CONCURRENCY);
     return 2;
   }
-  static char conf[MAX_CONF_BYTES], variable[MAX_NAME_BYTES], results[1 << 16];
+  static char conf[MAX_CONF_BYTES], variable[MAX_NAME_BYTES], netns[MAX_NAME_BYTES], results[1 << 16];
   setvbuf(stdout, results, _IOFBF, sizeof results);
   size_t length = read_conf(arguments[4], conf);
-  char **environment = environment_with(variable);
+  char **environment = environment_with(variable, netns);
   const char *verb = getenv("CNI_COMMAND");
   int must_speak = verb != NULL && strcmp(verb, "ADD") == 0;
   static struct call calls[MAX_CONCURRENCY];
@@ -134,6 +144,7 @@ int main(int count, char **arguments) {
       place = free_place(calls, places);
     }
     snprintf(variable, sizeof variable, "CNI_CONTAINERID=%s%d", arguments[3], number);
+    name_netns(netns, number);
     calls[place] = start(arguments[5], environment, conf, length);
   }
   for (int left = 0; left < places; left++)
