@@ -1,5 +1,12 @@
 // One call to the broker over its socket: sends the request, takes the answer, keeps the connection for the confirmation.
-import { type Connection, EAGAIN, type Host, HostError } from "./host.ts";
+import {
+  type Awaitable,
+  type Connection,
+  EAGAIN,
+  type Host,
+  HostError,
+  isPending,
+} from "./host.ts";
 import { concat, MAX_RESPONSE_BYTES, parseResponse, postHead } from "./http.ts";
 import { asText, parseObject } from "./json.ts";
 
@@ -24,8 +31,10 @@ export async function exchange(
 ): Promise<Exchange> {
   let connection: Connection | undefined;
   try {
-    connection = await host.connect(socket, timeoutMilliseconds);
-    await post(host, connection, CALL_PATH, body);
+    const opened = host.connect(socket, timeoutMilliseconds);
+    connection = isPending(opened) ? await opened : opened;
+    const sent = post(host, connection, CALL_PATH, body);
+    if (isPending(sent)) await sent;
     const result = await receive(host, connection, socket, timeoutMilliseconds);
     if (result.kind === "unserved") connection.close();
     return result;
@@ -37,12 +46,12 @@ export async function exchange(
 }
 
 /** Does not wait for the broker's 204: the bytes are with the kernel when this returns. */
-export async function sendConfirmation(
+export function sendConfirmation(
   host: Host,
   connection: Connection,
   token: string,
-): Promise<void> {
-  await post(host, connection, CONFIRM_PATH, JSON.stringify({ confirm: token }));
+): Awaitable<void> {
+  return post(host, connection, CONFIRM_PATH, JSON.stringify({ confirm: token }));
 }
 
 const CALL_PATH = "/v1/cni";
@@ -59,10 +68,10 @@ function unserved(details: string): Exchange & { kind: "unserved" } {
   };
 }
 
-async function post(host: Host, connection: Connection, path: string, body: string): Promise<void> {
+function post(host: Host, connection: Connection, path: string, body: string): Awaitable<void> {
   const bytes = host.encode(body);
   const head = host.encode(postHead(path, bytes.length));
-  await connection.send(concat([head, bytes], head.length + bytes.length));
+  return connection.send(concat([head, bytes], head.length + bytes.length));
 }
 
 async function receive(
@@ -74,7 +83,8 @@ async function receive(
   const deadline = milliseconds(host) + timeout;
   let bytes = new Uint8Array(0);
   for (;;) {
-    const part = await connection.receive();
+    const received = connection.receive();
+    const part = isPending(received) ? await received : received;
     if (part.length === 0)
       return unserved(
         `The broker at ${socket} closed the connection before its answer was complete.`,

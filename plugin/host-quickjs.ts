@@ -1,6 +1,7 @@
 // Starts the plugin inside the native executable: the system calls come from host-quickjs.c.
 import { type Connection, EAGAIN, type FileIdentity, type Host, HostError } from "./host.ts";
 import { run } from "./main.ts";
+import { rehearsalHost } from "./rehearsal.ts";
 
 /** Numbers below zero are -errno. */
 interface Native {
@@ -123,4 +124,5 @@ const host: Host = {
   encode: (characters) => new Uint8Array(native.encode(characters)),
 };
 
+void run(rehearsalHost(host), PLUGIN_VERSION);
 native.serve = () => void run(host, PLUGIN_VERSION).then((code) => native.leave(code));

@@ -2,6 +2,11 @@
 
 export type Awaitable<T> = T | Promise<T>;
 
+/** Whether there is something to wait for: in the native plugin there never is, and each `await` costs it time. */
+export function isPending<T>(value: Awaitable<T>): value is Promise<T> {
+  return value instanceof Promise;
+}
+
 /** Device and inode of a file, as decimal strings: both are 64-bit numbers (stat(2)). */
 export interface FileIdentity {
   dev: string;

@@ -74,6 +74,10 @@ static const char *prepare(struct engine *engine) {
   JSValue script = JS_ReadObject(ctx, plugin_bytecode, plugin_bytecode_size, JS_READ_OBJ_BYTECODE | JS_READ_OBJ_ROM_DATA);
   if (JS_IsException(script)) return reason_of_exception(ctx);
   if (JS_IsException(JS_EvalFunction(ctx, script))) return reason_of_exception(ctx);
+  JSContext *job;
+  int state;
+  while ((state = JS_ExecutePendingJob(runtime, &job)) > 0) continue;
+  if (state < 0) return reason_of_exception(job);
   JSValue serve = served_by_script(ctx);
   if (!JS_IsFunction(ctx, serve)) return "the script left nothing that serves a call";
   *engine = (struct engine){.runtime = runtime, .ctx = ctx, .serve = serve};

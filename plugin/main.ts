@@ -2,7 +2,7 @@
 import { aboutText, CODE, errorText, type Failure, versionText } from "./answer.ts";
 import { type ConfPeek, peekConf } from "./conf.ts";
 import { type Answer, type Exchange, exchange, sendConfirmation } from "./exchange.ts";
-import { type Connection, type Host, HostError } from "./host.ts";
+import { type Awaitable, type Connection, type Host, HostError, isPending } from "./host.ts";
 import {
   buildRequest,
   type CallRequest,
@@ -47,7 +47,7 @@ export async function run(host: Host, version: string): Promise<number> {
   }
 }
 
-async function dispatch(host: Host, version: string, command: string): Promise<number> {
+function dispatch(host: Host, version: string, command: string): Awaitable<number> {
   if (command === "") {
     warn(host, aboutText(version));
     return 0;
@@ -86,8 +86,8 @@ async function serve(host: Host, version: string, verb: Verb): Promise<number> {
   if (body === undefined) return fail(host, TOO_LONG, conf.cniVersion, verb);
   const timeout = verb === "ADD" ? ADD_TIMEOUT_MILLISECONDS : OTHER_TIMEOUT_MILLISECONDS;
   const result = await exchange(host, conf.socket, body, timeout);
-  if (result.kind === "served") return deliver(host, result.answer, result.connection);
-  if (verb === "DEL") return release(host, conf, request, body, result);
+  if (result.kind === "served") return await deliver(host, result.answer, result.connection);
+  if (verb === "DEL") return await release(host, conf, request, body, result);
   return fail(
     host,
     { ...result, code: verb === "STATUS" ? CODE.unavailable : CODE.tryAgain },
@@ -143,7 +143,8 @@ async function deliver(host: Host, answer: Answer, connection: Connection): Prom
 /** Without its confirmation the lease stays provisional: the broker then looks for the container itself. */
 async function confirm(host: Host, connection: Connection, token: string): Promise<void> {
   try {
-    await sendConfirmation(host, connection, token);
+    const sent = sendConfirmation(host, connection, token);
+    if (isPending(sent)) await sent;
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     warn(

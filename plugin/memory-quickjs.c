@@ -7,7 +7,8 @@
 #include "memory-quickjs.h"
 
 /* A block is a multiple of STEP bytes: HEADER bytes that tell its size, then what is used, aligned to STEP. */
-enum { STEP = 16, HEADER = 8, LARGEST_KEPT = 512, IMAGE_BYTES = 224 * 1024, ARENA_BYTES = 1024 * 1024 };
+enum { STEP = 16, HEADER = 8, LARGEST_KEPT = 512, LARGEST_SHELVED = 80 };
+enum { IMAGE_BYTES = 256 * 1024, SHELF_BYTES = 4 * 1024, ARENA_BYTES = 1024 * 1024 };
 /* In the header of a block that is not an arena's. */
 enum { FOREIGN = 1 };
 
@@ -27,13 +28,18 @@ static struct {
 /* What a call takes beside that. */
 static _Alignas(STEP) uint8_t arena[ARENA_BYTES];
 
+/* How often an arena was not enough. */
+static size_t foreign_blocks;
+
 struct engine *engine_image(void) {
   return &image.engine;
 }
 
 int seal_image(void) {
-  if (image.end != image.arena + IMAGE_BYTES) return -1;
+  if (foreign_blocks > 0) return -1;
+  /* Blocks that are idle in it would only spread what a call takes over its pages. */
   image.next = arena + STEP - HEADER;
+  memset(image.idle, 0, sizeof image.idle);
   image.end = arena + ARENA_BYTES;
   return 0;
 }
@@ -57,10 +63,39 @@ static size_t block_bytes(size_t size) {
 }
 
 static void *take_foreign(size_t bytes) {
+  foreign_blocks++;
   uint8_t *block = malloc(bytes + STEP);
   if (!block) return NULL;
   *header_of(block + STEP) = bytes | FOREIGN;
   return block + STEP;
+}
+
+/* NULL when what lies between does not hold the block. */
+static void *cut(uint8_t **next, const uint8_t *end, size_t bytes) {
+  if (bytes > (size_t)(end - *next)) return NULL;
+  void *pointer = *next + HEADER;
+  *next += bytes;
+  *header_of(pointer) = bytes;
+  return pointer;
+}
+
+/*
+ * A call changes the count of references of many objects and strings, and each page that it changes is copied by the
+ * kernel: in the image they lie beside others of their size, and not among tables that are only read.
+ */
+static void *cut_from_shelf(size_t bytes) {
+  static struct { uint8_t *next, *end; } shelves[LARGEST_SHELVED / STEP + 1];
+  uint8_t **next = &shelves[bytes / STEP].next, **end = &shelves[bytes / STEP].end;
+  if (bytes > (size_t)(*end - *next)) {
+    if (SHELF_BYTES > (size_t)(image.end - image.next)) return NULL;
+    *next = image.next;
+    *end = image.next += SHELF_BYTES;
+  }
+  return cut(next, *end, bytes);
+}
+
+static int is_sealed(void) {
+  return image.end != image.arena + IMAGE_BYTES;
 }
 
 static void *take(size_t size) {
@@ -70,11 +105,8 @@ static void *take(size_t size) {
     memcpy(list, pointer, sizeof *list);
     return pointer;
   }
-  if (bytes > (size_t)(image.end - image.next)) return take_foreign(bytes);
-  void *pointer = image.next + HEADER;
-  image.next += bytes;
-  *header_of(pointer) = bytes;
-  return pointer;
+  void *pointer = bytes <= LARGEST_SHELVED && !is_sealed() ? cut_from_shelf(bytes) : cut(&image.next, image.end, bytes);
+  return pointer ? pointer : take_foreign(bytes);
 }
 
 /* A large block of an arena is not used again: a call ends before that matters, and the arena with it. */
