@@ -184,4 +184,34 @@ export const planted: readonly Planted[] = [
       ),
     ],
   },
+  {
+    bug: "a refused command keeps what it renewed, and loses what it gave up",
+    edits: [
+      edit(
+        "core/undo.ts",
+        "const untouched = steps.every((step) => isUntouched(ledger, step, told));",
+        "void isUntouched;\n  const untouched = steps.length < 0;",
+      ),
+    ],
+  },
+  {
+    bug: "the order of cooling is forgotten at a reboot with a clock that was set back",
+    edits: [
+      edit(
+        "core/clock-step.ts",
+        'lease.state === "cooling" ? lease.since - early : Math.min(lease.since, now)',
+        "Math.min(lease.since, now + 0 * early)",
+      ),
+    ],
+  },
+  {
+    bug: "a repair leaves the routes as they are",
+    edits: [
+      edit(
+        "broker/fsck.ts",
+        "routes: () => resyncRoutes(options.leasing.ledger, options.routes),",
+        "routes: async () => void resyncRoutes,",
+      ),
+    ],
+  },
 ];
