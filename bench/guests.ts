@@ -1,9 +1,9 @@
 // One trial of a DHCP server: fresh, warmed up, then asked by new guests at one rate for some seconds.
 
-import { readFile } from "node:fs/promises";
 import * as z from "zod/mini";
 import { waitFor } from "#test/netns/wait-for.ts";
 import { type Counters, type DhcpContestant, GUEST_LINK } from "./dhcp-servers.ts";
+import { processorSeconds } from "./processor.ts";
 
 /** Share of exchanges that may be lost. */
 export const TOLERATED_LOSS = 0.001;
@@ -16,8 +16,6 @@ const WARM_UP = { rate: 4_000, seconds: 5 };
 /** For a server that cannot be warmed up like that. */
 const COLD_WARM_UP = { rate: 100, seconds: 0.1 };
 const TRIAL_LIMIT_MS = 60_000;
-/** Clock ticks a second in /proc/<pid>/stat (USER_HZ). */
-const TICKS_PER_SECOND = 100;
 
 const latency = z.object({
   min: z.number(),
@@ -101,11 +99,4 @@ export async function tryRate(contestant: DhcpContestant, options: TrialOptions)
     processorMicroseconds: report.bound === 0 ? 0 : (used * 1e6) / report.bound,
     counters: await server.counters(),
   };
-}
-
-/** User and system time of all threads of a process (proc(5), fields 14 and 15 of stat). */
-async function processorSeconds(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/stat`, "utf8");
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

@@ -2,14 +2,12 @@
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { ip, ipToNumber, ipv4FromUint, macFromBytes } from "#core/address.ts";
+import { ip, ipToNumber } from "#core/address.ts";
 import { Blocks } from "#core/blocks.ts";
-import type { Lease } from "#core/lease.ts";
 import { Ledger } from "#core/ledger.ts";
 import type { LedgerRecord } from "#core/record.ts";
-import { DAY } from "#core/time.ts";
+import { containerLease, guestLease } from "./sample-leases.ts";
 
-const FIRST = Number(ipToNumber(ip("10.90.0.2")));
 /** Some copies at once, so that a small one is more than what else the process allocates meanwhile. */
 const SMALLEST_MEASURED = 2 ** 16;
 
@@ -41,33 +39,6 @@ export function bytesOfIndexes(kind: "containers" | "guests", leases: number): n
       return ledger;
     }) / leases
   );
-}
-
-function containerLease(number: number): Lease {
-  return {
-    ip: ipv4FromUint(FIRST + number),
-    pool: "node",
-    state: "leased",
-    owner: { kind: "container", network: "bench", containerId: `held-${number}`, ifname: "eth0" },
-    sequence: number + 1,
-    since: number,
-    routed: true,
-  };
-}
-
-function guestLease(number: number): Lease {
-  const mac = macFromBytes(Uint8Array.of(2, 0x47, 0, number >>> 16, number >>> 8, number));
-  return {
-    ip: ipv4FromUint(FIRST + number),
-    pool: "node",
-    state: "leased",
-    owner: { kind: "guest", mac },
-    sequence: number + 1,
-    since: number,
-    until: number + DAY,
-    mac,
-    routed: true,
-  };
 }
 
 setFlagsFromString("--expose-gc");

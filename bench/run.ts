@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { allocatorBench } from "./allocator.ts";
 import type { Bench } from "./bench.ts";
+import { brokerBench } from "./broker.ts";
 import { dhcpBench } from "./dhcp.ts";
 import { memoryBench } from "./memory.ts";
 import { perfdhcpBench } from "./perfdhcp.ts";
@@ -20,6 +21,7 @@ const benches: readonly Bench[] = [
   podBench,
   restartBench,
   memoryBench,
+  brokerBench,
   dhcpBench,
   perfdhcpBench,
   allocatorBench,

@@ -33,6 +33,6 @@ test("a quick benchmark alternates its contestants and writes what it found", as
 
 test("a benchmark that does not exist is refused by name", async () => {
   await expect(run([process.execPath, RUN, "speed"])).rejects.toThrow(
-    "no benchmark is called speed: there are plugin restart memory dhcp perfdhcp allocator",
+    "no benchmark is called speed: there are plugin pod restart memory broker dhcp perfdhcp allocator",
   );
 });
