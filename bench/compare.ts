@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { temporaryFolder } from "#test/netns/temporary.ts";
 import { compareDhcp, comparePlugin, compareRestart } from "./comparisons.ts";
-import { ratiosBetween } from "./measure.ts";
+import { LEAST_PAIRS, ratiosBetween } from "./measure.ts";
 import { DIST } from "./node.ts";
 import { measurementTable, ratioTable } from "./table.ts";
 
@@ -17,15 +17,22 @@ const NAME = "compare";
 const comparisons = { plugin: comparePlugin, dhcp: compareDhcp, restart: compareRestart } as const;
 
 const { values, positionals } = parseArgs({
-  options: { rounds: { type: "string", default: "5" }, built: { type: "boolean", default: false } },
+  options: {
+    rounds: { type: "string" },
+    quick: { type: "boolean", default: false },
+    built: { type: "boolean", default: false },
+  },
   allowPositionals: true,
 });
 const [base = "", ...names] = positionals;
-const rounds = Number(values.rounds);
+const { quick } = values;
+const rounds = Number(values.rounds ?? (quick ? 1 : LEAST_PAIRS));
 const unknown = names.filter((name) => !Object.hasOwn(comparisons, name));
 if (base === "" || unknown.length > 0 || !(rounds > 0)) {
   const known = Object.keys(comparisons).join(" ");
-  throw new Error(`usage: node bench/compare.ts [--rounds 5] [--built] REVISION [${known}]`);
+  throw new Error(
+    `usage: node bench/compare.ts [--rounds 5] [--quick] [--built] REVISION [${known}]`,
+  );
 }
 
 await using folder = await temporaryFolder();
@@ -38,9 +45,10 @@ const builds = [
 for (const [name, compare] of Object.entries(comparisons)) {
   if (names.length > 0 && !names.includes(name)) continue;
   const progress = (doing: string): void => void process.stderr.write(`${name}: ${doing}\n`);
-  const measurements = await compare(builds, rounds, progress);
+  const measurements = await compare(builds, { rounds, quick, progress });
   const ratios = ratiosBetween(measurements, "this", base);
-  process.stdout.write(`\n${name}\n\n${measurementTable({ measurements })}\n\n`);
+  const doubt = quick ? " (quick: these figures mean nothing)" : "";
+  process.stdout.write(`\n${name}${doubt}\n\n${measurementTable({ measurements })}\n\n`);
   process.stdout.write(`${ratioTable(ratios)}\n`);
 }
 
