@@ -3,9 +3,7 @@
 import { rmSync } from "node:fs";
 import { pino } from "pino";
 import { type Ip, ip } from "#core/address.ts";
-import { type EffectKind } from "#core/effects.ts";
 import type { Ledger } from "#core/ledger.ts";
-import { concernsLease } from "#core/record.ts";
 import { unchanged } from "#core/effects.ts";
 import { nodePool } from "#core/pool.ts";
 import { parsePrefix } from "#core/prefix.ts";
@@ -17,7 +15,6 @@ import { createFsck } from "#broker/fsck.ts";
 import { createDhcpServer } from "#broker/dhcp/server.ts";
 import { dhcpSettings } from "#broker/dhcp/settings.ts";
 import { verbOfReply } from "#broker/dhcp-verb.ts";
-import type { Cause, Effects } from "#broker/effects.ts";
 import { openRouteTable } from "#broker/linux/route-table.ts";
 import { type Parts, createParts } from "#broker/parts.ts";
 import { createReconciler } from "#broker/reconciler.ts";
@@ -30,9 +27,9 @@ import { openMirror } from "#broker/stores/mirror.ts";
 import { openSpool } from "#broker/stores/spool.ts";
 import { sweep } from "#broker/sweeper.ts";
 import { createTelemetry } from "#broker/telemetry.ts";
-import { nameOf, sides } from "#test/crash/points.ts";
 import { BRIDGE } from "./kernel.ts";
 import type { Machine } from "./machine.ts";
+import { type Fate, mortal, never } from "./mortal.ts";
 
 export const GATEWAY = ip("10.203.0.1");
 const LEASE_SECONDS = 3_600;
@@ -50,16 +47,6 @@ export const poolOf = (prefix: number): Pool => {
   if (subnet === undefined) throw new Error(`no prefix length: ${prefix}`);
   return nodePool({ subnet, gateway: GATEWAY });
 };
-
-/** Where the broker dies, and what it cannot do; shared with the deaths and starts that follow. */
-export class Fate {
-  /** Die at the next effect of that name. */
-  at: string | undefined;
-  /** So many commits will be refused, as by a full disk. */
-  refusingCommits = 0;
-  /** Points at which brokers died. */
-  readonly met = new Map<string, number>();
-}
 
 export interface TortureBroker {
   readonly ledger: Ledger;
@@ -87,8 +74,6 @@ export interface TortureBroker {
   /** Lets go of the files; what was under way ends unseen. */
   bury(): Promise<void>;
 }
-
-const never = <Result>(): Promise<Result> => new Promise<Result>(() => undefined);
 
 export async function startTortureBroker(
   machine: Machine,
@@ -208,7 +193,19 @@ export async function startTortureBroker(
       const { inspection, mirrorFile: leaseFile } = machine;
       const poolFile = async () => [];
       const trouble = () => undefined;
-      const world = { routes, mirror, spool, pool, leaseFile, poolFile, evidence, inspection };
+      // What goes past the writer must not reach the kernel of the next broker.
+      const list = () => (dead ? never<never>() : routes.list());
+      const apply: typeof routes.apply = (all) => (dead ? never() : routes.apply(all));
+      const world = {
+        routes: { ...routes, list, apply },
+        mirror,
+        spool,
+        pool,
+        leaseFile,
+        poolFile,
+        evidence,
+        inspection,
+      };
       const answer = await createFsck({ ...parts, ...world, trouble, wait })(repair);
       await idle();
       return answer;
@@ -252,44 +249,3 @@ function startDhcp(parts: Parts, now: () => number, pool: Pool) {
 const unasked = (): never => {
   throw new Error("nobody asks for that here");
 };
-
-interface Life {
-  die(name: string): void;
-  readonly isDead: () => boolean;
-}
-
-/** The interpreter's handlers with a death on either side of each; the dead have no effects any more. */
-function mortal(plain: Effects, fate: Fate, life: Life): Effects {
-  async function around<Result>(
-    kind: EffectKind,
-    cause: Cause,
-    effect: () => Promise<Result>,
-  ): Promise<Result> {
-    const pass = async (side: (typeof sides)[number]): Promise<void> => {
-      const name = cause.map((verb) => nameOf({ side, kind, verb })).find((one) => one === fate.at);
-      if (name !== undefined) life.die(name);
-      if (life.isDead()) await never();
-    };
-    await pass("before");
-    const result = await effect();
-    await pass("after");
-    return result;
-  }
-  return {
-    persist: (cause, changes) => {
-      if (!life.isDead() && fate.refusingCommits > 0) {
-        fate.refusingCommits -= 1;
-        return Promise.reject(new Error("ENOSPC: no space left on device"));
-      }
-      return changes.some(concernsLease)
-        ? around("persist", cause, () => plain.persist(cause, changes))
-        : life.isDead()
-          ? never()
-          : plain.persist(cause, changes);
-    },
-    route: (cause, changes) => around("route", cause, () => plain.route(cause, changes)),
-    reply: (cause, send) => around("reply", cause, () => plain.reply(cause, send)),
-    mirror: (cause, entries) => around("mirror", cause, () => plain.mirror(cause, entries)),
-    unspool: (cause, remove) => around("unspool", cause, () => plain.unspool(cause, remove)),
-  };
-}

@@ -3,9 +3,10 @@
 import type { Ip } from "#core/address.ts";
 import { ipFromNumber } from "#core/address.ts";
 import { isAllocatable } from "#core/pool.ts";
-import { Fate, type TortureBroker, poolOf, startTortureBroker } from "./broker.ts";
+import { type TortureBroker, poolOf, startTortureBroker } from "./broker.ts";
 import type { Namespace } from "./machine.ts";
 import { Machine } from "./machine.ts";
+import { Fate } from "./mortal.ts";
 import { type Began, Model } from "./model.ts";
 import type { Kill } from "./operation.ts";
 import type { Plan } from "./generate.ts";
