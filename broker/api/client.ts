@@ -20,9 +20,12 @@ import {
   recordedEvent,
   statusAnswer,
 } from "./contract.ts";
+import { RECENT_TOLD } from "./event-stream.ts";
 
 /** Largest answer that is read: 65,536 leases take about 30 MiB. */
 export const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
+/** Silence after which a broker that does not say so is taken to have told all recent events. */
+const SILENCE_MS = 3_000;
 /** Longest line of an event stream. */
 const MAX_LINE_LENGTH = 64 * 1024;
 /** How long the broker may stay silent. */
@@ -38,11 +41,14 @@ export interface ApiClient {
   /** Compares the ledger with what is there; with `repair` the differences are mended. */
   fsck(repair: boolean): Promise<FsckAnswer>;
   ready(): Promise<HealthAnswer>;
-  /** Ends when the broker or the signal ends it. */
-  events(options: {
-    readonly replay: boolean;
-    readonly signal: AbortSignal;
-  }): AsyncGenerator<RecordedEvent>;
+  /** Ends when the broker or the signal ends it, and with `recentOnly` when the recent events are told. */
+  events(options: EventsOptions): AsyncGenerator<RecordedEvent>;
+}
+
+export interface EventsOptions {
+  readonly replay: boolean;
+  readonly signal: AbortSignal;
+  readonly recentOnly?: boolean;
 }
 
 /** A client of the broker behind the socket. Every method throws the broker's own error, or `not-ready` when none runs. */
@@ -83,7 +89,7 @@ export function createApiClient(socketPath: string): ApiClient {
 
 async function* readEvents(
   socketPath: string,
-  options: { readonly replay: boolean; readonly signal: AbortSignal },
+  options: EventsOptions,
 ): AsyncGenerator<RecordedEvent> {
   const response = await open(socketPath, "GET", `/v1/events?replay=${options.replay ? 1 : 0}`, {
     signal: options.signal,
@@ -92,16 +98,36 @@ async function* readEvents(
   if (response.statusCode !== 200)
     throw errorOf(response.statusCode ?? 0, await readText(response));
   response.setEncoding("utf8");
+  // A broker of an earlier release does not say when all are told: its silence does.
+  let silent = false;
+  const atSilence = () => {
+    silent = true;
+    response.destroy();
+  };
+  const timer = options.recentOnly === true ? setTimeout(atSilence, SILENCE_MS) : undefined;
+  try {
+    for await (const line of linesOf(response as AsyncIterable<string>)) {
+      timer?.refresh();
+      if (options.recentOnly === true && line === RECENT_TOLD) return;
+      if (line.startsWith("data: ")) yield understand(recordedEvent, line.slice(6));
+    }
+  } catch (thrown) {
+    if (!silent) throw thrown;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function* linesOf(response: AsyncIterable<string>): AsyncGenerator<string> {
   let rest = "";
-  for await (const chunk of response as AsyncIterable<string>) {
+  for await (const chunk of response) {
     const lines = (rest + chunk).split("\n");
     rest = lines.pop() ?? "";
     if (rest.length > MAX_LINE_LENGTH)
       throw new BrokerError("internal", "the broker sent an event without end", {
         hint: "report this with the broker's version",
       });
-    for (const line of lines)
-      if (line.startsWith("data: ")) yield understand(recordedEvent, line.slice(6));
+    yield* lines;
   }
 }
 

@@ -7,10 +7,12 @@ import type { ApiHandlers } from "./handlers.ts";
 
 /** Readers at one time; each costs a connection and a queue. */
 export const MAX_EVENT_READERS = 16;
-/** Events that wait for a reader which does not take them; one more and it is dropped. */
+/** Events that came meanwhile and wait for a reader which does not take them; one more and it is dropped. */
 export const MAX_WAITING_EVENTS = 1_024;
 /** A comment line this often keeps the connection alive and finds dead readers. */
 const HEARTBEAT_MS = 15_000;
+/** Comes when a reader has been given all events that were there when it came; to who does not know it, a comment. */
+export const RECENT_TOLD = ": the recent ones are told";
 
 export interface EventStreams {
   /** Serves one reader: the recent events first when `replay`, then those that come. */
@@ -46,28 +48,28 @@ function serve(
 ): () => void {
   const waiting: string[] = [];
   let blocked = false;
-  const write = (text: string) => {
-    blocked = !response.write(text);
-  };
   const send = (text: string) => {
-    if (!blocked) write(text);
-    else if (waiting.length < MAX_WAITING_EVENTS) waiting.push(text);
     // Destroyed rather than ended: an end would wait behind what the reader does not take.
-    else response.destroy();
+    if (waiting.push(text) > MAX_WAITING_EVENTS) response.destroy();
+    else pump();
   };
   response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
   response.flushHeaders();
   const subscription = handlers.subscribe((event) => send(format(event)));
-  if (replay) for (const event of subscription.recent) send(format(event));
+  // However many they are, they are the telemetry's own: they take no room until they are sent.
+  const recent = tell(replay ? subscription.recent : []);
+  const pump = () => {
+    while (!blocked) {
+      const text = recent.next().value ?? waiting.shift();
+      if (text === undefined) return;
+      blocked = !response.write(text);
+    }
+  };
+  pump();
   const heartbeat = setInterval(() => send(": still here\n\n"), HEARTBEAT_MS).unref();
   response.on("drain", () => {
     blocked = false;
-    for (
-      let text = waiting.shift();
-      text !== undefined;
-      text = blocked ? undefined : waiting.shift()
-    )
-      write(text);
+    pump();
   });
   response.once("close", () => {
     clearInterval(heartbeat);
@@ -75,6 +77,11 @@ function serve(
     left();
   });
   return () => response.end();
+}
+
+function* tell(recent: readonly RecordedEvent[]): Generator<string, undefined> {
+  for (const event of recent) yield format(event);
+  yield `${RECENT_TOLD}\n\n`;
 }
 
 /** One event in the text/event-stream format (HTML standard, section 9.2). JSON text has no line breaks. */

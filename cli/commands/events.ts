@@ -8,9 +8,6 @@ import { rfc3339 } from "#cli/moment.ts";
 import { formatOf, outputOption } from "#cli/output.ts";
 import { addSettings } from "#cli/setting-options.ts";
 
-/** Silence after which the recent events are taken to be all told. */
-const QUIET_MS = 300;
-
 export function eventsCommand(context: Context): Command {
   const command = new Command("events")
     .description("show recent events, and with --follow those that come")
@@ -25,20 +22,17 @@ export function eventsCommand(context: Context): Command {
     const controller = new AbortController();
     const stop = () => controller.abort();
     process.once("SIGINT", stop);
-    let quiet = follow === true ? undefined : setTimeout(stop, QUIET_MS);
     const format = formatOf(command.opts());
     try {
       for await (const event of context
         .client(context.config(command))
-        .events({ replay: true, signal: controller.signal })) {
-        if (quiet !== undefined) quiet = quiet.refresh();
+        .events({ replay: true, recentOnly: follow !== true, signal: controller.signal })) {
         context.terminal.out(lineOf(event, format === "json" || format === "yaml"));
       }
     } catch (thrown) {
       // Our own abort ends the stream with an error; that is how it is meant to end.
       if (!controller.signal.aborted) throw thrown;
     } finally {
-      clearTimeout(quiet);
       process.off("SIGINT", stop);
     }
   });

@@ -28,6 +28,29 @@ test("recent events come first, then those that happen", async () => {
   await expect.poll(broker.readers).toBe(0);
 });
 
+test("a reader gets all recent events however many they are, then those that came meanwhile", async () => {
+  await using broker = await fakeBroker();
+  const count = MAX_WAITING_EVENTS * 4;
+  for (let number = 1; number < count; number++) broker.recent.push(event(number, "x".repeat(512)));
+  const controller = new AbortController();
+  const events = createApiClient(broker.socket).events({ replay: true, signal: controller.signal });
+  await events.next();
+  broker.emit(event(count));
+  for (let number = 1; number <= count; number++)
+    expect((await events.next()).value).toMatchObject({ at: number });
+  controller.abort();
+});
+
+test("who asks for the recent ones alone is given all of them, and then the end", async () => {
+  await using broker = await fakeBroker();
+  for (let number = 1; number < 3_000; number++) broker.recent.push(event(number));
+  const asked = { replay: true, recentOnly: true, signal: new AbortController().signal };
+  let count = 0;
+  for await (const _ of createApiClient(broker.socket).events(asked)) count++;
+  expect(count).toBe(3_000);
+  await expect.poll(broker.readers).toBe(0);
+});
+
 test("a reader that takes nothing is dropped, another one is served on", async () => {
   await using broker = await fakeBroker();
   const controller = new AbortController();

@@ -83,6 +83,8 @@ export interface FakeBroker extends AsyncDisposable {
   readonly confirmed: string[];
   readonly faults: BrokerError[];
   readonly readers: () => number;
+  /** What a reader is given first. */
+  readonly recent: RecordedEvent[];
   emit(event: RecordedEvent): void;
 }
 
@@ -142,6 +144,7 @@ export function fakeHandlers(leases: Iterable<LeaseAnswer> = [lease, guest]) {
   };
   return {
     handlers,
+    recent,
     calls,
     confirmed,
     readers: () => listeners.size,

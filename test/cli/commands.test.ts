@@ -108,6 +108,12 @@ ${ago()}: lease.bound 10.88.100.7
     });
   });
 
+  test("events says that no broker runs", async () => {
+    const { code, err } = await runCommand(["events", "--socket", `${broker.socket}.none`]);
+    expect(code).toBe(3);
+    expect(err).toContain("next: ");
+  });
+
   test("events ends by itself once the recent ones are told", async () => {
     const { code, out } = await runCommand(["events", "--socket", broker.socket]);
     expect([code, out]).toEqual([0, `${new Date(SINCE).toISOString()} lease.bound 10.88.100.7\n`]);
