@@ -182,9 +182,10 @@ export class Model {
     this.ended.delete(ip);
   }
 
-  /** The lease of one that asked, and was not answered, may have been renewed. */
+  /** The lease of one that asked, and was not answered, may have been renewed: also for less than a clock had left it. */
   maybeRenewed(guest: Guest): void {
     const left = this.#reboot.at === this.now ? this.#leftOf(GUEST_LEASE) : GUEST_LEASE;
+    guest.endsFrom = Math.min(guest.endsFrom, this.now + Math.min(left, GUEST_LEASE));
     guest.endsBy = Math.max(guest.endsBy, this.now + Math.max(left, GUEST_LEASE));
   }
 
