@@ -18,6 +18,8 @@ const LONGEST_MS = 800;
 const SETTLE_LIMIT_MS = 10_000;
 
 let world: World;
+/** ADDs that were answered. */
+let answered = 0;
 beforeAll(async () => {
   world = await makeWorld();
   await world.add("bystander");
@@ -28,27 +30,28 @@ afterAll(async () => {
 });
 
 it(`keeps its word over ${KILLS} kills under load`, async () => {
-  let answered = 0;
   for (let round = 0; round < KILLS; round += 1) {
     const stop = new AbortController();
     const workers = Array.from({ length: WORKERS }, (_, worker) =>
       comeAndGo(`load-${round}-${worker}`, stop.signal),
     );
+    // Every other kill comes behind an answer, however slow the machine is.
+    const before = answered;
+    if (round % 2 === 1) await waitFor(() => answered > before, { what: "an answer" });
     await delay(SHORTEST_MS + Math.random() * (LONGEST_MS - SHORTEST_MS));
     await world.broker.kill();
     stop.abort();
-    for (const done of await Promise.all(workers)) answered += done;
+    await Promise.all(workers);
     await world.broker.start();
     await agreed(`after kill ${round + 1}`);
   }
-  expect(answered).toBeGreaterThan(KILLS);
+  expect(answered).toBeGreaterThanOrEqual(KILLS / 2);
   await guests.lease(world, guests.macOf("guest 1"));
   await agreed("at the end");
 });
 
-/** One container after the other: each added, and deleted again but for the first ones. Answers how many ADDs were answered. */
-async function comeAndGo(name: string, stop: AbortSignal): Promise<number> {
-  let answered = 0;
+/** One container after the other: each added, and deleted again but for the first ones. */
+async function comeAndGo(name: string, stop: AbortSignal): Promise<void> {
   for (let number = 0; !stop.aborted; number += 1) {
     const id = `${name}-${number}`;
     const holder = container(id, NETWORK);
@@ -64,7 +67,6 @@ async function comeAndGo(name: string, stop: AbortSignal): Promise<number> {
     if (deleted.code !== 0) throw new Error(`a DEL was neither made nor kept: ${deleted.stdout}`);
     world.book.gone(holder);
   }
-  return answered;
 }
 
 async function agreed(when: string): Promise<void> {

@@ -8,6 +8,8 @@ import { parseArgs } from "node:util";
 import { GROWTH, runCampaign } from "./campaign.ts";
 import { fuzzSeed } from "./seed.ts";
 
+/** Of each kind of input, what must get past the first length check. */
+const SHARE = 0.5;
 const { values } = parseArgs({
   options: {
     packets: { type: "string", default: "1000000" },
@@ -47,5 +49,7 @@ const live = await runCampaign({
 const report = { inProcess: JSON.parse(codec.stdout) as unknown, live };
 writeFileSync(values.report, `${JSON.stringify(report, undefined, 2)}\n`);
 stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
-const { memory, faults } = live;
+const { memory, faults, ...inputs } = live;
+const shares = [inputs.packets.share, inputs.bodies.share, inputs.confs.share];
 if (faults.length > 0 || memory.afterKib > memory.beforeKib * (1 + GROWTH)) exit(1);
+if (Math.min(...shares, inputs.packets.reachedServer / inputs.packets.sent) < SHARE) exit(1);

@@ -55,7 +55,8 @@ export async function makeMachine(subnet: string): Promise<Machine> {
     place,
     pods: () => addressesOf(place),
     async loseNamespace(name) {
-      await place.exec(["umount", "--lazy", join(NAMESPACES, name)]);
+      // A runtime that was killed may have come no further than the empty file: then there is nothing to unmount.
+      await place.attempt(["umount", "--lazy", join(NAMESPACES, name)]);
       await place.exec(["rm", join(NAMESPACES, name)]);
     },
     async reboot() {

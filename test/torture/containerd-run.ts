@@ -24,6 +24,8 @@ const FATES = ["nothing", "containerd", "broker", "broker and containerd", "rebo
 type Fate = (typeof FATES)[number];
 /** A pod's start or stop takes about as long. */
 const LATEST_KILL_MS = 1_200;
+/** Calls for one pod, one after the other, in a round. */
+const IN_A_ROW = 2;
 const POINT_LIMIT_MS = 3_000;
 const AGREE_LIMIT_MS = 30_000;
 const GRACE_LIMIT_MS = 90_000;
@@ -96,7 +98,9 @@ async function round(pods: Pods, fate: Fate, report: ContainerdReport): Promise<
   const point = fate.includes("broker") && random.chance(0.5) ? random.pick(points) : undefined;
   if (point !== undefined) node.arm(point);
   const chosen = pods.slots.filter(() => random.chance(0.75));
-  const calls = chosen.map((slot) => podCall(pods, slot));
+  const calls = chosen.map(async (slot) => {
+    for (let call = 0; call < IN_A_ROW; call += 1) await podCall(pods, slot);
+  });
   if (random.chance(0.3)) calls.push(lateStop(pods));
   const death = strike(pods, fate, point);
   const ends = await Promise.allSettled([...calls, death]);
