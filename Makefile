@@ -1,7 +1,7 @@
 # Every job of the project by its name; the work itself is in scripts, so that this page stays a list.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-full torture torture-long demo demo-gke demo-volcengine lint fmt check bench bench-compare fuzz package clean
+.PHONY: help setup build test test-full torture torture-containerd torture-long demo demo-gke demo-volcengine lint fmt check bench bench-compare fuzz package clean
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 help: ## Show this list
@@ -26,7 +26,10 @@ torture: setup build ## Torture a node: 1,000,000 operations in process, 20,000 
 	@node test/torture/in-process.ts --operations 1000000 --report test/torture/report.json
 	@node test/torture/real.ts --operations 20000 --report test/torture/report-real.json
 
-torture-long: torture ## The same, then plant bugs for it to find, and write docs/reliability.md
+torture-containerd: setup build ## Kill containerd, its shims, its pods and the broker under each other, 1,500 calls (as root); writes test/torture/report-containerd.json
+	@node test/torture/containerd.ts --operations 1500 --report test/torture/report-containerd.json
+
+torture-long: torture torture-containerd ## The same, then plant bugs for it to find, and write docs/reliability.md
 	@node test/torture/mutate.ts --report test/torture/report-planted.json
 	@node test/torture/report.ts > docs/reliability.md
 
