@@ -233,7 +233,9 @@ export class Model {
     this.#drift = 0;
     for (const container of this.containers.values()) container.diedAt ??= this.now;
     for (const guest of this.guests.values()) {
-      guest.endsFrom = this.now + this.#leftOf(guest.endsFrom - this.now);
+      // What was over may have ended before the reboot.
+      if (!this.mayHaveExpired(guest))
+        guest.endsFrom = this.now + this.#leftOf(guest.endsFrom - this.now);
       guest.endsBy = this.now + this.#leftOf(guest.endsBy - this.now);
     }
   }
