@@ -1,30 +1,15 @@
 // DHCP with raw guests on a bridge port, against Kea and dnsmasq: how many exchanges a second without loss, how fast, at what cost.
 
 import { temporaryFolder } from "#test/netns/temporary.ts";
-import type { Bench, Progress } from "./bench.ts";
+import type { Bench } from "./bench.ts";
 import { compile } from "./compiled.ts";
-import { type DhcpContestant, contestants, relaxed } from "./dhcp-servers.ts";
-import { dnsmasq } from "./dnsmasq.ts";
-import { type Trial, type TrialOptions, tryRate } from "./guests.ts";
-import { type Findings, type Measurement, median, ratiosBetween } from "./measure.ts";
-import { highestRates } from "./rate-search.ts";
-import { highestRow, inTurn, trialRows } from "./trial-rows.ts";
+import { type Attempt, tryAll, tryEachKind } from "./dhcp-plan.ts";
+import { relaxed } from "./dhcp-servers.ts";
+import { type Trial, tryRate } from "./guests.ts";
+import { type Findings, ratiosBetween } from "./measure.ts";
 
-/** Both servers keep up with it. */
-const FIXED_RATE = 2_000;
-/** dnsmasq keeps up with it while it has few leases. */
-const GENTLE_RATE = 200;
-const QUICK_RATE = 100;
-const ALTERNATIONS = 5;
 const SECONDS = 3;
 const QUICK_SECONDS = 0.5;
-
-/** One trial of a contestant at a rate: new guests, unless told otherwise. */
-type Attempt = (
-  one: DhcpContestant,
-  rate: number,
-  how?: Pick<TrialOptions, "cold" | "renew">,
-) => Promise<Trial>;
 
 export const dhcpBench: Bench = {
   name: "dhcp",
@@ -47,7 +32,7 @@ export const dhcpBench: Bench = {
       progress(`${one.name} at ${rate}/s${how.renew ? ", renewals" : ""}: ${percent} % lost`);
       return trial;
     };
-    const measurements = await (quick ? tryAll(attempt) : measureAll(attempt, progress));
+    const measurements = await (quick ? tryEachKind(attempt) : tryAll(attempt, progress));
     return {
       measurements,
       ratios: [
@@ -68,57 +53,3 @@ export const dhcpBench: Bench = {
     };
   },
 };
-
-/** One trial of every kind. */
-async function tryAll(attempt: Attempt): Promise<Measurement[]> {
-  const trials: Trial[] = [];
-  for (const one of [...contestants, relaxed, dnsmasq]) trials.push(await attempt(one, QUICK_RATE));
-  const renewals: Trial[] = [];
-  for (const one of contestants) renewals.push(await attempt(one, QUICK_RATE, { renew: true }));
-  return [
-    ...trialRows(`${QUICK_RATE}/s`, trials),
-    ...trialRows("renewals", renewals, "REQUEST to ACK"),
-  ];
-}
-
-async function measureAll(attempt: Attempt, progress: Progress): Promise<Measurement[]> {
-  const alternate = async (
-    title: string,
-    rateOf: (one: DhcpContestant) => number,
-    among = contestants,
-    cold = false,
-  ): Promise<Measurement[]> => {
-    const trials: Trial[] = [];
-    for (let round = 0; round < ALTERNATIONS; round += 1)
-      for (const one of inTurn(among, round))
-        trials.push(await attempt(one, rateOf(one), { cold }));
-    return trialRows(title, trials);
-  };
-  const highest = async (
-    among: readonly DhcpContestant[],
-    how: Pick<TrialOptions, "cold" | "renew"> = {},
-  ): Promise<ReadonlyMap<string, readonly number[]>> => {
-    const runners = among.map((one) => ({
-      name: one.name,
-      passes: async (rate: number) => (await attempt(one, rate, how)).passed,
-    }));
-    return await highestRates(runners, ALTERNATIONS, progress);
-  };
-  const measurements = await alternate(`${FIXED_RATE}/s`, () => FIXED_RATE);
-  const found = await highest([...contestants, relaxed]);
-  const came = (name: string): number => median(found.get(name) ?? []);
-  measurements.push(
-    ...highestRow("highest lossless rate", found),
-    ...(await alternate("Kea's highest rate", () => came("Kea"))),
-    ...(await alternate("half of its highest rate", ({ name }) => Math.round(came(name) / 2))),
-    ...highestRow("highest lossless rate, renewals", await highest(contestants, { renew: true })),
-    ...(await alternate(
-      `${GENTLE_RATE}/s, few leases`,
-      () => GENTLE_RATE,
-      [...contestants, dnsmasq],
-      true,
-    )),
-    ...highestRow("highest lossless rate, few leases", await highest([dnsmasq], { cold: true })),
-  );
-  return measurements;
-}

@@ -2,7 +2,7 @@
 
 /** Neighbouring rates differ by 6 %: finer than what two runs on one machine agree to. */
 const STEP = 1.06;
-const LOWEST_RATE = 100;
+export const LOWEST_RATE = 100;
 const GRID_SIZE = 112;
 
 /** Exchanges a second, ascending, from 100 to about 64,000. */
