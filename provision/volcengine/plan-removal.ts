@@ -6,6 +6,7 @@ import { type Provisioning, entryOf } from "#provision/journal.ts";
 import { keepStep } from "#provision/steps.ts";
 import { isOurs, mayTake } from "./ownership.ts";
 import {
+  INSTANCE_TAG,
   MANAGED_BY,
   NODE_TAG,
   type SeenInterface,
@@ -179,9 +180,14 @@ function reasonToKeep(
   removed: readonly SeenInterface[],
 ): string | undefined {
   const made = entryOf(provisioning, "create-subnet")?.notes["subnetID"] === subnet.id;
+  const maker = subnet.tags.get(INSTANCE_TAG);
+  const recorded = parsePrefix(removal.pool?.subnet ?? "");
   if (provisioning?.state === "adopted")
     return "this node was adopted: its subnet is somebody else's";
   if (!made && !isTagged(subnet.tags, removal.nodeName)) return "cocoon-net did not make it";
+  // Two machines may have one name: the other one's subnet may be empty only because its init has just begun.
+  if (recorded !== undefined && !sameBlock(recorded, subnet.block) && maker !== seen.instance)
+    return `it was made for ${maker ?? "another instance"} under this node's name, and pool.json has another subnet: delete it by hand if that instance is gone`;
   const others = seen.interfaces.filter(
     (one) => one.subnetID === subnet.id && one.status !== "Deleting" && !removed.includes(one),
   );

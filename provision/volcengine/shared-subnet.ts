@@ -21,13 +21,13 @@ export function refuseShared(
   isOurs: (one: SeenInterface) => boolean,
 ): void {
   const hint = "give this node a --subnet of its own";
-  const foreign = inside.find(
-    (one) => !isOurs(one) && one.instance !== "" && one.instance !== instance,
-  );
-  if (foreign !== undefined)
+  const elsewhere = inside.find((one) => one.instance !== "" && one.instance !== instance);
+  if (elsewhere !== undefined)
     throw conflict(
-      `subnet ${subnetID} ${cidr} is used by ${foreign.instance} (${foreign.id} ${foreign.name})`,
-      hint,
+      `subnet ${subnetID} ${cidr} is used by ${elsewhere.instance} (${elsewhere.id} ${elsewhere.name})`,
+      isOurs(elsewhere)
+        ? `if the node name is used twice, ${hint} and a name; if this instance takes the place of that one, detach its interfaces there, or wait until it is gone`
+        : hint,
     );
   const first = inside.filter(isOurs).toSorted(byAge)[0];
   const rival = inside.find((one) => !isOurs(one) && isMade(one) && !isOlder(first, one));

@@ -38,7 +38,7 @@ describe.each(makes)("%s that is denied", (call, step) => {
   it.each(["hang-after", "lost-after"] as const)(
     "after a try of the same call that ended in %s, leaves doubt",
     async (lost) => {
-      await using node = await openNode();
+      await using node = await openNode({ callDeadline: 1_000 });
       node.fake.faults.plan(
         { call, nth: 1, kind: lost },
         { call, nth: 2, times: LASTING, kind: "denied" },

@@ -49,6 +49,42 @@ describe("a detached interface of another node in it", () => {
   });
 });
 
+describe("another machine of this node's name", () => {
+  it("that has interfaces in the subnet stops init before anything is changed, though the tags agree", async () => {
+    await using node = await openWithSubnet({ tags: tags("node-1", NODES[1]) });
+    node.fake.change(orphan({ tags: tags("node-1", NODES[1]), instanceId: NODES[1] }));
+    await expect(node.init(small)).rejects.toMatchObject({
+      code: "cloud-conflict",
+      message: expect.stringContaining(`is used by ${NODES[1]}`),
+      hint: expect.stringMatching(/node name is used twice.*detach its interfaces/),
+    });
+    expect([changes(node), node.state.file]).toEqual([[], undefined]);
+  });
+
+  it("keeps its subnet when this one is torn down, empty as it may be at this moment", async () => {
+    await using node = await openWithSubnet({
+      cidr: "172.20.101.0/24",
+      tags: tags("node-1", NODES[1]),
+    });
+    await node.init(small);
+    const { steps } = await node.teardown();
+    expect(steps.find(({ target }) => target === "subnet 172.20.101.0/24")).toMatchObject({
+      action: "keep",
+      detail: expect.stringContaining(NODES[1]),
+    });
+    expect(node.fake.regionNamed().subnets.has(SUBNET)).toBe(true);
+  });
+
+  it("that is gone leaves its subnet to a teardown without pool.json", async () => {
+    await using node = await openWithSubnet({
+      cidr: "172.20.101.0/24",
+      tags: tags("node-1", NODES[1]),
+    });
+    await node.teardown();
+    expect(node.fake.regionNamed().subnets.has(SUBNET)).toBe(false);
+  });
+});
+
 it("a subnet that init made needs no second look", async () => {
   await using node = await openWithSubnet({ tags: tags("node-1", NODES[0]) });
   const { plan } = await node.init(small);
