@@ -31,7 +31,8 @@ export async function add(
   const before = foresee(session, container, slot, asked);
   const pending = container.ips.length > 0 ? container.adding : undefined;
   container.adding = began;
-  if (container.word === "none" || asked !== undefined) container.word = "maybe";
+  const other = asked !== undefined && !container.ips.some((ip) => ip === asked);
+  if (container.word === "none" || other) container.word = "maybe";
   const held = alone && container.ips.length > 0;
   // Another address is asked for: the interface is made anew.
   if (asked !== undefined) pod.namespace.addresses.delete(container.ifname);
