@@ -12,7 +12,7 @@ setup: ## Install what the tests need and is missing: Debian packages, a kernel 
 	@test/setup/kernel.sh
 	@test/setup/npm.sh
 
-build: ## Leave dist/cocoon-net and dist/cocoon-ipam, ready to run (needs npm and gcc)
+build: ## Leave dist/cocoon-net and dist/cocoon-ipam, ready to run (needs npm and gcc, and musl-tools for the fastest plugin)
 	@test/setup/npm.sh
 	@npm run --silent build
 

@@ -5,6 +5,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
 import { modulesOf, removeOthers } from "#packaging/command-modules.ts";
+import { cCompiler } from "#packaging/compiler.ts";
 import { keepPreparedEngine } from "#packaging/engine-image.ts";
 
 const ROOT = import.meta.dirname;
@@ -18,7 +19,6 @@ const QUICKJS = path.join(ROOT, "node_modules", "qjsc", "deps", "quickjs_2021_03
 /** Where a package puts Node and the bundles. */
 const INSTALLED_NODE = "/usr/lib/cocoon-net/bin/node";
 
-const COMPILER = process.env["CC"] ?? "gcc";
 const COMPILE_FLAGS = [
   "-O2",
   "-D_GNU_SOURCE",
@@ -30,6 +30,7 @@ const COMPILE_FLAGS = [
 ];
 const LINK_FLAGS = [
   "-static",
+  "-no-pie",
   "-s",
   "-Wl,--gc-sections",
   "-Wl,-z,relro,-z,noexecstack",
@@ -105,9 +106,10 @@ async function buildNodePlugin(): Promise<void> {
 
 async function buildNativePlugin(): Promise<void> {
   const file = path.join(DIST, "cocoon-ipam");
-  if (!hasCompiler()) {
+  const compiler = cCompiler();
+  if (compiler === undefined) {
     process.stdout.write(
-      `no C compiler (${COMPILER}): dist/cocoon-ipam is the bundle for Node; install gcc and build again for the native one\n`,
+      "no C compiler: dist/cocoon-ipam is the bundle for Node; install musl-tools and gcc and build again for the native one\n",
     );
     installByRename(file, (unfinished) =>
       fs.copyFileSync(path.join(DIST, "cocoon-ipam.mjs"), unfinished),
@@ -120,7 +122,7 @@ async function buildNativePlugin(): Promise<void> {
     target: "es2020",
     format: "iife",
   });
-  const engine = buildEngine();
+  const engine = buildEngine(compiler);
   const bytecode = path.join(PARTS, "plugin-bytecode.c");
   // The working directory keeps the machine's paths out of the bytecode's file names.
   run(
@@ -133,7 +135,7 @@ async function buildNativePlugin(): Promise<void> {
   );
   const objects = ENGINE_SOURCES.map((name) => path.join(engine, `${name}.o`));
   installByRename(file, (unfinished) => {
-    run(COMPILER, [
+    run(compiler, [
       ...COMPILE_FLAGS,
       ...WARNING_FLAGS,
       `-isystem${QUICKJS}`,
@@ -151,10 +153,10 @@ async function buildNativePlugin(): Promise<void> {
 }
 
 /** Folder with the engine's objects and its bytecode compiler, made once for each set of sources, flags and compiler. */
-function buildEngine(): string {
+function buildEngine(compiler: string): string {
   const names = [...ENGINE_SOURCES, "quickjs-libc", "qjsc"];
-  const hash = createHash("sha256").update(JSON.stringify(COMPILE_FLAGS));
-  hash.update(execFileSync(COMPILER, ["--version"]));
+  const hash = createHash("sha256").update(JSON.stringify([compiler, COMPILE_FLAGS]));
+  hash.update(execFileSync(compiler, ["--version"]));
   for (const name of fs.readdirSync(QUICKJS).filter((entry) => /\.[ch]$/.test(entry))) {
     hash.update(name).update(fs.readFileSync(path.join(QUICKJS, name)));
   }
@@ -165,12 +167,12 @@ function buildEngine(): string {
   const unfinished = fs.mkdtempSync(`${folder}.`);
   for (const name of names)
     run(
-      COMPILER,
+      compiler,
       [...COMPILE_FLAGS, "-w", "-c", path.join(QUICKJS, `${name}.c`), "-o", `${name}.o`],
       unfinished,
     );
   run(
-    COMPILER,
+    compiler,
     ["-o", "qjsc", ...names.map((name) => `${name}.o`), "-lm", "-ldl", "-lpthread"],
     unfinished,
   );
@@ -278,15 +280,6 @@ function installByRename(file: string, write: (unfinished: string) => void, mode
   write(unfinished);
   fs.chmodSync(unfinished, mode);
   fs.renameSync(unfinished, file);
-}
-
-function hasCompiler(): boolean {
-  try {
-    execFileSync(COMPILER, ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function run(command: string, args: readonly string[], cwd: string = ROOT): void {

@@ -8,6 +8,27 @@ import { shippedModules } from "./modules.ts";
 /** A part of the package: where its licence is, and what it is called. */
 export type Part = { name: string; version: string; licence: string; text: string };
 
+const MUSL_NOTICE = `Copyright © 2005-2020 Rich Felker, et al.
+
+Permission is hereby granted, free of charge, to any person obtaining
+a copy of this software and associated documentation files (the
+"Software"), to deal in the Software without restriction, including
+without limitation the rights to use, copy, modify, merge, publish,
+distribute, sublicense, and/or sell copies of the Software, and to
+permit persons to whom the Software is furnished to do so, subject to
+the following conditions:
+
+The above copyright notice and this permission notice shall be
+included in all copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND,
+EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF
+MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT.
+IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY
+CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT,
+TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE
+SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
+
 /** Folders, below node_modules, of the packages whose code esbuild put into the command or the plugin, read off its metafiles, and of the add-ons. */
 export function bundledPackages(root: string): string[] {
   const folders = new Set<string>(Object.keys(shippedModules));
@@ -70,10 +91,16 @@ function otherParts(root: string): Part[] {
       text: readFileSync(join(quickjs, "LICENSE"), "utf8"),
     },
     {
+      name: "musl",
+      version: "as on the machine that built cocoon-ipam",
+      licence: "MIT",
+      text: `Linked statically into cocoon-ipam.\n\n${MUSL_NOTICE}`,
+    },
+    {
       name: "GNU C Library",
       version: "as on the machine that built cocoon-ipam",
       licence: "LGPL-2.1-or-later",
-      text: "Linked statically into cocoon-ipam. The sources of cocoon-net and its build (make build) relink it with another version.",
+      text: "Linked statically into cocoon-ipam where musl was not there. The sources of cocoon-net and its build (make build) relink it with another version.",
     },
   ];
 }

@@ -1,11 +1,11 @@
 /* Runs the plugin's bytecode in QuickJS: prepares the engine once, at the build; serves a call, and answers if the script cannot. */
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include "host-quickjs.h"
@@ -84,10 +84,9 @@ static const char *prepare(struct engine *engine) {
   return NULL;
 }
 
-static const char *prepare_failure;
-
-static void prepare_image(void) {
-  prepare_failure = prepare(engine_image());
+static void *prepare_image(void *failure) {
+  *(const char **)failure = prepare(engine_image());
+  return NULL;
 }
 
 /*
@@ -95,14 +94,14 @@ static void prepare_image(void) {
  * is, and the kernel puts that elsewhere each time: it is prepared on a stack of its own, so that all images are the same.
  */
 static int make_image(void) {
-  static _Alignas(16) uint8_t stack[STACK_LIMIT_BYTES];
-  ucontext_t here, there;
-  if (getcontext(&there) < 0) return give_up("there is no stack for the script engine");
-  there.uc_stack = (stack_t){.ss_sp = stack, .ss_size = sizeof stack};
-  there.uc_link = &here;
-  makecontext(&there, prepare_image, 0);
-  if (swapcontext(&here, &there) < 0) return give_up("there is no stack for the script engine");
-  if (prepare_failure) return give_up(prepare_failure);
+  static _Alignas(4096) uint8_t stack[2 * STACK_LIMIT_BYTES];
+  const char *failure = NULL;
+  pthread_attr_t attributes;
+  pthread_t thread;
+  if (pthread_attr_init(&attributes) || pthread_attr_setstack(&attributes, stack, sizeof stack) ||
+      pthread_create(&thread, &attributes, prepare_image, &failure) || pthread_join(thread, NULL))
+    return give_up("there is no thread to prepare the script engine");
+  if (failure) return give_up(failure);
   if (seal_image() < 0) return give_up("the image is too small for the script engine");
   return write_image(STDOUT_FILENO) < 0 ? 1 : 0;
 }
