@@ -20,10 +20,25 @@ test("every case has five runs of each of its servers, at the rates that were fo
     asked.push({ name, rate, how: kind });
     const passed = rate <= (CEILINGS[name] ?? 0) * (kind === "renew" ? 2 : 1);
     const trial: Trial = {
-      ...{ contestant: name, rate, seconds: 3, passed, lost: passed ? 0 : 0.5 },
-      ...{ warmSent: 1, warmBound: 1, sent: 1, offered: 1, bound: 1, refused: 0, doubled: 0 },
-      ...{ odd: 0, receiverDrops: 0, sendingSeconds: 3, exchange: latency, request: latency },
-      ...{ processorMicroseconds: rate, counters: {} },
+      contestant: name,
+      rate,
+      seconds: 3,
+      passed,
+      lost: passed ? 0 : 0.5,
+      warmSent: 1,
+      warmBound: 1,
+      sent: 1,
+      offered: 1,
+      bound: 1,
+      refused: 0,
+      doubled: 0,
+      odd: 0,
+      receiverDrops: 0,
+      sendingSeconds: 3,
+      exchange: latency,
+      request: latency,
+      processorMicroseconds: rate,
+      counters: {},
     };
     return trial;
   };
