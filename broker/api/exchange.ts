@@ -42,7 +42,9 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
       ),
     );
     // A client that goes away in the middle, or whose bytes are no HTTP any more, is no fault of ours.
-    const endedEarly = (cause?: Error) =>
+    const endedEarly = (cause?: Error) => {
+      // Every request is closed in the end, and an error that nobody hears of costs more than reading the body did.
+      if (request.readableEnded) return;
       reject(
         new BrokerError(
           "invalid-request",
@@ -50,6 +52,7 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
           cause === undefined ? {} : { cause },
         ),
       );
+    };
     request.once("error", endedEarly);
     request.once("close", () => endedEarly());
   });

@@ -50,6 +50,9 @@ export async function startApiServer(options: {
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.on("request", (request, response) => {
+    // Without Date, Connection and Keep-Alive, which tell a client on this machine nothing: less to write and to read.
+    response.sendDate = false;
+    response.removeHeader("Connection");
     // A client that closes while it is answered is no fault of anybody's.
     response.on("error", () => response.destroy());
     serve(options.handlers, streams, request, response).catch((thrown: unknown) => {
