@@ -25,9 +25,10 @@ export async function loadLedger(
   ledger: Ledger,
 ): Promise<Omit<LoadedLedger, "records">> {
   const { records, ...condition } = await store.load();
+  ledger.fill(records.filter(hasNoOrder));
   // The oldest first: cooling addresses and tombstones are used up in the order in which they came.
-  const ordered = records.toSorted((one, other) => ageOf(one) - ageOf(other));
-  ledger.fill(ordered);
+  const ordered = records.filter((record) => !hasNoOrder(record));
+  ledger.fill(ordered.sort((one, other) => ageOf(one) - ageOf(other)));
   return condition;
 }
 
@@ -74,6 +75,10 @@ export async function recoverFromEvidence(
   );
   return { found, ofEarlierBoots: released };
 }
+
+/** Found by nothing that others have too: a container's address, mostly, which has no MAC. */
+const hasNoOrder = (record: LedgerRecord): boolean =>
+  record.kind === "lease" && record.lease.state === "leased" && record.lease.mac === undefined;
 
 /** When a record came about, for the order in which a ledger is filled. */
 export function ageOf(record: LedgerRecord): number {

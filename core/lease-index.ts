@@ -20,7 +20,7 @@ export class LeaseIndex {
   readonly #quarantined = new Groups<string>();
   readonly #cooling = new Groups<"cooling">();
   readonly #provisional = new Groups<"provisional">();
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new Map<string, Map<LeaseState, number>>();
 
   get size(): number {
     return this.#byIp.size;
@@ -82,7 +82,7 @@ export class LeaseIndex {
   }
 
   count(pool: string, state: LeaseState): number {
-    return this.#counts.get(`${state} ${pool}`) ?? 0;
+    return this.#counts.get(pool)?.get(state) ?? 0;
   }
 
   cooling(): IterableIterator<Lease> {
@@ -99,10 +99,12 @@ export class LeaseIndex {
   }
 
   #count({ state, pool }: Lease, change: 1 | -1): void {
-    const name = `${state} ${pool}`;
-    const count = (this.#counts.get(name) ?? 0) + change;
-    if (count === 0) this.#counts.delete(name);
-    else this.#counts.set(name, count);
+    let counts = this.#counts.get(pool);
+    if (counts === undefined) this.#counts.set(pool, (counts = new Map()));
+    const count = (counts.get(state) ?? 0) + change;
+    if (count === 0) counts.delete(state);
+    else counts.set(state, count);
+    if (counts.size === 0) this.#counts.delete(pool);
   }
 
   #visit(lease: Lease, act: <Key>(group: Groups<Key>, key: Key) => void): void {
@@ -135,19 +137,21 @@ function placeOf(owner: Owner): string {
   }
 }
 
-/** For the names that CNI lets through the whole of it; for others just as much as {@link placeOfKey} finds again. */
+/** For the names that CNI lets through the container's ID itself; for others just as much as {@link placeOfKey} finds again. */
 const placeOfInterface = (containerId: string, ifname: string): string =>
-  lastTwoWords(`${containerId} ${ifname}`);
+  containerId.includes(" ") || ifname.includes(" ")
+    ? lastWordButOne(`${containerId} ${ifname}`)
+    : containerId;
 
-/** {@link placeOf} from the owner's key: its last two words for a container, what follows the kind for the others. */
+/** {@link placeOf} from the owner's key: its last word but one for a container, what follows the kind for the others. */
 function placeOfKey(key: OwnerKey): string {
-  return key.startsWith("container ") ? lastTwoWords(key) : key.slice(key.indexOf(" ") + 1);
+  return key.startsWith("container ") ? lastWordButOne(key) : key.slice(key.indexOf(" ") + 1);
 }
 
-function lastTwoWords(text: string): string {
+function lastWordButOne(text: string): string {
   const last = text.lastIndexOf(" ");
   const before = last > 0 ? text.lastIndexOf(" ", last - 1) : -1;
-  return text.slice(before + 1);
+  return text.slice(before + 1, last);
 }
 
 const NONE: readonly Lease[] = [];

@@ -65,9 +65,9 @@ export class Ledger {
   /** {@link apply} for what a store held, in the order in which it came about: nothing of it will be undone. */
   fill(records: readonly LedgerRecord[]): void {
     for (const record of records) {
-      const key = recordKey(record);
-      this.#forget(key);
-      this.#remember(key, record);
+      if (record.kind === "lease" && this.isFree(record.lease.ip))
+        this.#rememberLease(record.lease);
+      else this.apply([{ op: "put", record }]);
     }
   }
 
@@ -192,8 +192,7 @@ export class Ledger {
       const key = this.#deadlines.take(now);
       if (key === undefined) break;
       const record = this.#find(key);
-      const until = record === undefined ? undefined : untilOf(record);
-      if (record !== undefined && until !== undefined && until <= now) due.push(record);
+      if (record !== undefined && (untilOf(record) ?? Infinity) <= now) due.push(record);
     }
     return due;
   }
@@ -211,15 +210,11 @@ export class Ledger {
   }
 
   #remember(key: RecordKey, record: LedgerRecord): void {
-    if (record.kind !== "lease") this.#others.set(key, record);
+    if (record.kind === "lease") return this.#rememberLease(record.lease);
+    this.#others.set(key, record);
     const until = untilOf(record);
     if (until !== undefined) this.#deadline(until, key);
     switch (record.kind) {
-      case "lease":
-        this.#leases.add(record.lease);
-        this.#settle(record.lease.ip);
-        this.#sequence = Math.max(this.#sequence, record.lease.sequence);
-        break;
       case "tombstone":
         this.#tombstones.set(record.tombstone.key, record.tombstone);
         break;
@@ -237,6 +232,13 @@ export class Ledger {
       default:
         record satisfies never;
     }
+  }
+
+  #rememberLease(lease: Lease): void {
+    this.#leases.add(lease);
+    if (lease.until !== undefined) this.#deadline(lease.until, leaseKey(lease.ip));
+    this.#settle(lease.ip);
+    this.#sequence = Math.max(this.#sequence, lease.sequence);
   }
 
   /** Answers with the record that was under the key. */

@@ -19,8 +19,14 @@ const NODE_HEADER = 8;
 const MAX_DEPTH = 32;
 const PAGE_SIZES: readonly number[] = [4_096, 8_192, 16_384, 32_768];
 
-/** Called for every readable entry of the ledger's tree, in no order that counts. The bytes are overwritten by the next page: keep copies. */
-export type VisitEntry = (key: Buffer, value: Buffer) => void;
+/** Leaves are read in the order of the file, so much of it at a time: each alone would be a call into the system. */
+const WINDOW_BYTES = 256 * 1_024;
+
+/**
+ * Called for every readable entry of the ledger's tree, in no order that counts; its value is in `bytes` from `start` up to
+ * `end`. A view of the bytes for each of tens of thousands would cost as much as reading them.
+ */
+export type VisitEntry = (key: string, bytes: Buffer, start: number, end: number) => void;
 
 interface Tree {
   readonly depth: number;
@@ -55,8 +61,8 @@ export function checkLmdbFile(
       descriptor,
       pageSize: meta.pageSize,
       pages: Math.floor(size / meta.pageSize),
-      seen: new Set(),
-      buffers: [],
+      seen: new Uint8Array(Math.floor(size / meta.pageSize)),
+      window: { bytes: Buffer.allocUnsafeSlow(WINDOW_BYTES), position: 0, length: 0 },
       faults: [],
     };
     checkTree(walk, "free list", meta.free, () => undefined);
@@ -72,9 +78,10 @@ interface Walk {
   readonly pageSize: number;
   /** Whole pages in the file. */
   readonly pages: number;
-  readonly seen: Set<number>;
-  /** One page for each level of the tree: a page is done with before the next of its level is read. */
-  readonly buffers: Buffer[];
+  /** 1 for each page that was met. */
+  readonly seen: Uint8Array;
+  /** The part of the file that was read last: `length` bytes from `position` on. */
+  readonly window: { readonly bytes: Buffer; position: number; length: number };
   readonly faults: string[];
 }
 
@@ -122,19 +129,49 @@ function checkTree(walk: Walk, name: string, tree: Tree, visit: VisitEntry): voi
     return;
   }
   const before = walk.faults.length;
-  const entries = checkPage(walk, tree.root, Math.min(tree.depth, MAX_DEPTH), visit);
+  const leaves: bigint[] = [];
+  collectLeaves(walk, tree.root, Math.min(tree.depth, MAX_DEPTH), leaves);
+  let entries = 0;
+  for (const leaf of leaves.sort((one, other) => Number(one - other)))
+    entries += checkLeaf(walk, leaf, visit);
   if (walk.faults.length === before && BigInt(entries) !== tree.entries) {
     walk.faults.push(`${name}: ${entries} entries where ${tree.entries} are recorded`);
   }
 }
 
-/** Checks a page and what is under it; `levels` counts down to 1 at the leaves. Answers with the number of entries seen. */
-function checkPage(walk: Walk, number: bigint, levels: number, visit: VisitEntry): number {
-  const buffer = (walk.buffers[levels] ??= Buffer.allocUnsafeSlow(walk.pageSize));
-  const page = takePage(walk, number, levels === 1 ? P_LEAF : P_BRANCH, buffer);
+/** Checks the branches from a page on; `levels` counts down to 1 at the leaves, which are only noted. */
+function collectLeaves(walk: Walk, number: bigint, levels: number, leaves: bigint[]): void {
+  if (levels === 1) {
+    leaves.push(number);
+    return;
+  }
+  const page = takePage(walk, number, P_BRANCH, pageAlone);
+  if (page === undefined) return;
+  for (const { start } of nodesOf(walk, number, page))
+    collectLeaves(walk, branchTarget(page, start), levels - 1, leaves);
+}
+
+/** Answers with the number of entries that can be read. */
+function checkLeaf(walk: Walk, number: bigint, visit: VisitEntry): number {
+  const page = takePage(walk, number, P_LEAF, pageInWindow);
   if (page === undefined) return 0;
-  const count = page.readUInt16LE(20) >>> 1;
   let entries = 0;
+  for (const { start, keyEnd } of nodesOf(walk, number, page)) {
+    if (visitLeaf(walk, page, start, keyEnd, visit)) entries++;
+    else walk.faults.push(`page ${number}: the value at ${start} cannot be read`);
+  }
+  return entries;
+}
+
+interface Node {
+  readonly start: number;
+  readonly keyEnd: number;
+}
+
+/** The nodes of a page that lie in it; those that leave it are faults. */
+function nodesOf({ faults }: Walk, number: bigint, page: Buffer): Node[] {
+  const count = page.readUInt16LE(20) >>> 1;
+  const nodes: Node[] = [];
   for (let index = 0; index < count; index++) {
     const start = PAGE_HEADER + page.readUInt16LE(PAGE_HEADER + 2 * index);
     const keyEnd =
@@ -142,34 +179,43 @@ function checkPage(walk: Walk, number: bigint, levels: number, visit: VisitEntry
       NODE_HEADER +
       (start + NODE_HEADER <= page.length ? page.readUInt16LE(start + 6) : page.length);
     if (start < PAGE_HEADER + 2 * count || keyEnd > page.length)
-      walk.faults.push(`page ${number}: node ${index} leaves the page`);
-    else if (levels > 1) entries += checkPage(walk, branchTarget(page, start), levels - 1, visit);
-    else {
-      const value = leafValue(walk, page, start, keyEnd);
-      if (value === undefined)
-        walk.faults.push(`page ${number}: value of node ${index} cannot be read`);
-      else {
-        entries++;
-        visit(page.subarray(start + NODE_HEADER, keyEnd), value);
-      }
-    }
+      faults.push(`page ${number}: node ${index} leaves the page`);
+    else nodes.push({ start, keyEnd });
   }
-  return entries;
+  return nodes;
 }
 
 function branchTarget(page: Buffer, start: number): bigint {
   return BigInt(page.readUInt32LE(start)) + (BigInt(page.readUInt16LE(start + 4)) << 32n);
 }
 
-/** The value of a leaf's node: behind its key, or on overflow pages of its own. */
-function leafValue(walk: Walk, page: Buffer, start: number, keyEnd: number): Buffer | undefined {
+/** Whether the value of a leaf's node can be read: behind its key, or on overflow pages of its own. */
+function visitLeaf(
+  walk: Walk,
+  page: Buffer,
+  start: number,
+  keyEnd: number,
+  visit: VisitEntry,
+): boolean {
   const length = page.readUInt32LE(start);
   const flags = page.readUInt16LE(start + 4);
-  if (flags === 0)
-    return keyEnd + length <= page.length ? page.subarray(keyEnd, keyEnd + length) : undefined;
-  if (flags !== F_BIGDATA || keyEnd + 8 > page.length) return undefined;
-  const number = page.readBigUInt64LE(keyEnd);
-  const first = takePage(walk, number, P_OVERFLOW, Buffer.allocUnsafeSlow(walk.pageSize));
+  const key = page.toString("utf8", start + NODE_HEADER, keyEnd);
+  if (flags === 0) {
+    if (keyEnd + length > page.length) return false;
+    visit(key, page, keyEnd, keyEnd + length);
+    return true;
+  }
+  const value =
+    flags === F_BIGDATA && keyEnd + 8 <= page.length
+      ? overflowValue(walk, page.readBigUInt64LE(keyEnd), length)
+      : undefined;
+  if (value === undefined) return false;
+  visit(key, value, 0, length);
+  return true;
+}
+
+function overflowValue(walk: Walk, number: bigint, length: number): Buffer | undefined {
+  const first = takePage(walk, number, P_OVERFLOW, pageAlone);
   if (first === undefined) return undefined;
   const pages = first.readUInt32LE(20);
   if (PAGE_HEADER + length > pages * walk.pageSize || Number(number) + pages > walk.pages)
@@ -178,21 +224,41 @@ function leafValue(walk: Walk, page: Buffer, start: number, keyEnd: number): Buf
 }
 
 /** Reads a page of the wanted kind that nothing else points to; notes the fault and answers `undefined` otherwise. */
-function takePage(walk: Walk, number: bigint, kind: number, into: Buffer): Buffer | undefined {
+function takePage(
+  walk: Walk,
+  number: bigint,
+  kind: number,
+  read: (walk: Walk, position: number) => Buffer | undefined,
+): Buffer | undefined {
   const at = Number(number);
-  const page =
-    at >= 2 && at < walk.pages ? fill(walk.descriptor, at * walk.pageSize, into) : undefined;
+  const page = at >= 2 && at < walk.pages ? read(walk, at * walk.pageSize) : undefined;
   if (page === undefined) walk.faults.push(`page ${number} is not in the file`);
-  else if (walk.seen.has(at)) walk.faults.push(`page ${number} is used twice`);
+  else if (walk.seen[at] === 1) walk.faults.push(`page ${number} is used twice`);
   else if (page.readBigUInt64LE(0) !== number || page.readUInt16LE(18) !== kind)
     walk.faults.push(`page ${number} is not of its kind`);
   else if (kind !== P_OVERFLOW && !isFilledWell(page))
     walk.faults.push(`page ${number} overlaps itself`);
   else {
-    walk.seen.add(at);
+    walk.seen[at] = 1;
     return page;
   }
   return undefined;
+}
+
+const pageAlone = ({ descriptor, pageSize }: Walk, position: number): Buffer | undefined =>
+  readAt(descriptor, position, pageSize);
+
+/** A view of the window, which may be filled anew by the next call. */
+function pageInWindow(walk: Walk, position: number): Buffer | undefined {
+  const { window, pageSize } = walk;
+  if (position < window.position || position + pageSize > window.position + window.length) {
+    window.position = position;
+    window.length = fill(walk.descriptor, position, window.bytes);
+  }
+  const start = position - window.position;
+  return pageSize <= window.length - start
+    ? window.bytes.subarray(start, start + pageSize)
+    : undefined;
 }
 
 /** The node pointers end before the nodes begin, and both are inside the page. */
@@ -202,17 +268,19 @@ function isFilledWell(page: Buffer): boolean {
   return lower % 2 === 0 && lower <= upper && PAGE_HEADER + upper <= page.length;
 }
 
+/** `undefined` when the file ends before so many bytes. */
 function readAt(descriptor: number, position: number, length: number): Buffer | undefined {
-  return fill(descriptor, position, Buffer.allocUnsafeSlow(length));
+  const bytes = Buffer.allocUnsafeSlow(length);
+  return fill(descriptor, position, bytes) === length ? bytes : undefined;
 }
 
-/** `undefined` when the file ends before `bytes` is full: nobody sees what was in it before. */
-function fill(descriptor: number, position: number, bytes: Buffer): Buffer | undefined {
+/** How many bytes the file had; nobody sees what was in the others before. */
+function fill(descriptor: number, position: number, bytes: Buffer): number {
   let filled = 0;
   while (filled < bytes.length) {
     const count = readSync(descriptor, bytes, filled, bytes.length - filled, position + filled);
-    if (count === 0) return undefined;
+    if (count === 0) break;
     filled += count;
   }
-  return bytes;
+  return filled;
 }

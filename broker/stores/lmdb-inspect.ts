@@ -6,7 +6,7 @@ import type { LoadedLedger } from "#core/ports.ts";
 import type { LedgerRecord } from "#core/record.ts";
 import { isRelaxed } from "./lmdb-environment.ts";
 import { checkLmdbFile } from "./lmdb-file.ts";
-import { BEGUN_KEY } from "./lmdb-recovery.ts";
+import { BEGUN } from "./lmdb-recovery.ts";
 import { decodeRecord } from "./record.ts";
 
 /** `detail` says what is wrong, or that nothing is there. */
@@ -15,14 +15,14 @@ export function inspectLmdb(path: string): LoadedLedger {
     return { condition: "missing", records: [], detail: `there is no ledger at ${path}` };
   const records: LedgerRecord[] = [];
   const faults: string[] = [];
-  const fault = checkLmdbFile(path, snapshotOf(path), (key, value) => {
-    if (key.equals(BEGUN_KEY)) {
+  const fault = checkLmdbFile(path, snapshotOf(path), (key, bytes, start, end) => {
+    if (key === BEGUN) {
       faults.push("it was begun anew and is not settled yet");
       return;
     }
-    const decoded = decodeRecord(key.toString(), value);
+    const decoded = decodeRecord(key, bytes, start, end);
     if ("record" in decoded) records.push(decoded.record);
-    else faults.push(`record ${JSON.stringify(key.toString())}: ${decoded.fault}`);
+    else faults.push(`record ${JSON.stringify(key)}: ${decoded.fault}`);
   });
   if (fault !== undefined) faults.unshift(fault);
   const [first] = faults;

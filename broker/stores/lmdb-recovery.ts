@@ -7,13 +7,14 @@ import type { LoadedLedger } from "#core/ports.ts";
 import type { LedgerRecord } from "#core/record.ts";
 import { syncFolder } from "./folder.ts";
 import { isRelaxed, settleRelaxed } from "./lmdb-environment.ts";
-import { checkLmdbFile } from "./lmdb-file.ts";
+import { type VisitEntry, checkLmdbFile } from "./lmdb-file.ts";
 import { decodeRecord } from "./record.ts";
 
 /** Faults that are told in words; the others are counted. */
 const MAX_FAULTS_TOLD = 5;
 /** Holds why a ledger was begun anew, until the first commit settles it. No record's key has this form. */
-export const BEGUN_KEY = Buffer.from("begun");
+export const BEGUN = "begun";
+export const BEGUN_KEY = Buffer.from(BEGUN);
 
 export const formatBegun = ({ aside = "", detail = "" }: LoadedLedger): Buffer =>
   Buffer.from(`${aside}\n${detail}`);
@@ -31,7 +32,7 @@ export async function readExisting(path: string): Promise<LoadedLedger | undefin
   if (!existsSync(join(path, "data.mdb"))) return undefined;
   if (isRelaxed(path) && canBeSettled(path)) await settleRelaxed(path);
   const reading = new Reading();
-  const fault = checkLmdbFile(path, "newest", (key, value) => reading.visit(key, value));
+  const fault = checkLmdbFile(path, "newest", reading.visit);
   if (fault !== undefined) reading.faults.unshift(fault);
   if (reading.faults.length > 0 && reading.faults.length === reading.newer)
     throw newerLedger(path, reading);
@@ -68,18 +69,18 @@ class Reading {
   private readonly records: LedgerRecord[] = [];
   private begun: { readonly detail: string; readonly aside: string } | undefined;
 
-  visit(key: Buffer, value: Buffer): void {
-    if (key.equals(BEGUN_KEY)) {
-      this.begun = readBegun(value);
+  readonly visit: VisitEntry = (key, bytes, start, end) => {
+    if (key === BEGUN) {
+      this.begun = readBegun(bytes.toString("utf8", start, end));
       return;
     }
-    const decoded = decodeRecord(key.toString(), value);
+    const decoded = decodeRecord(key, bytes, start, end);
     if ("record" in decoded) this.records.push(decoded.record);
     else {
       if (decoded.newer) this.newer += 1;
-      this.faults.push(`record ${JSON.stringify(key.toString())}: ${decoded.fault}`);
+      this.faults.push(`record ${JSON.stringify(key)}: ${decoded.fault}`);
     }
-  }
+  };
 
   result(): LoadedLedger {
     const { records, faults, begun } = this;
@@ -96,8 +97,8 @@ function tell(faults: readonly string[]): string {
     : told;
 }
 
-function readBegun(value: Buffer): { readonly detail: string; readonly aside: string } {
-  const [aside = "", detail = ""] = value.toString().split("\n");
+function readBegun(value: string): { readonly detail: string; readonly aside: string } {
+  const [aside = "", detail = ""] = value.split("\n");
   return { detail, aside };
 }
 

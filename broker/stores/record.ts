@@ -28,11 +28,16 @@ export function encodeRecord(record: LedgerRecord): Buffer {
 }
 
 /**
- * Reads what is stored under `key`. Never throws: bytes that are no record, a record of an unknown version, or one that
+ * Reads what is stored under `key`, from `start` up to `end` of the bytes. Never throws: bytes that are no record, a record of an unknown version, or one that
  * belongs under another key come back as a `fault` in words.
  */
-export function decodeRecord(key: string, bytes: Buffer): DecodedRecord {
-  const parsed = parseJson(bytes);
+export function decodeRecord(
+  key: string,
+  bytes: Buffer,
+  start = 0,
+  end: number = bytes.length,
+): DecodedRecord {
+  const parsed = parseJson(bytes, start, end);
   if (!Array.isArray(parsed)) return faulty("not a list that begins with a version");
   const row: readonly unknown[] = parsed;
   const [version] = row;
@@ -51,11 +56,11 @@ export function decodeRecord(key: string, bytes: Buffer): DecodedRecord {
 
 const faulty = (fault: string): DecodedRecord => ({ fault, newer: false });
 
-function parseJson(bytes: Buffer): unknown {
+function parseJson(bytes: Buffer, start: number, end: number): unknown {
   try {
-    const text = bytes.toString();
+    const text = bytes.toString("utf8", start, end);
     // Malformed UTF-8 became U+FFFD: whether it did, or the text holds one itself, the strict decoder knows.
-    return JSON.parse(text.includes("\uFFFD") ? utf8.decode(bytes) : text);
+    return JSON.parse(text.includes("\uFFFD") ? utf8.decode(bytes.subarray(start, end)) : text);
   } catch {
     // Text that cannot be read is a fault of its record, told by the caller; there is nothing more to know about it.
     return undefined;
