@@ -42,8 +42,16 @@ export function isAllocatable(set: RangeSet, ip: Ip): Range | undefined {
 
 /** How many addresses the set can give in all. */
 export function poolSize(set: RangeSet): bigint {
-  return set.reduce((sum, range) => sum + rangeSize(range), 0n);
+  let size = sizes.get(set);
+  if (size === undefined) {
+    size = set.reduce((sum, range) => sum + rangeSize(range), 0n);
+    sizes.set(set, size);
+  }
+  return size;
 }
+
+/** Sets never change, and every DISCOVER asks. */
+const sizes = new WeakMap<RangeSet, bigint>();
 
 /** What a node gives addresses from. */
 export interface NodePoolOptions {

@@ -219,8 +219,12 @@ function sizeLimitOf(from: OptionMap): number {
 }
 
 function hexadecimal(bytes: Uint8Array): string {
+  const length = Math.min(bytes.length, MAX_KEPT_IDENTIFIER);
   let digits = "";
-  for (const octet of bytes.subarray(0, MAX_KEPT_IDENTIFIER))
-    digits += octet.toString(16).padStart(2, "0");
+  for (let index = 0; index < length; index++) digits += HEXADECIMAL[bytes[index] ?? 0] ?? "";
   return digits;
 }
+
+const HEXADECIMAL: readonly string[] = Array.from({ length: 256 }, (_, octet) =>
+  octet.toString(16).padStart(2, "0"),
+);

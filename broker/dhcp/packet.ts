@@ -16,7 +16,7 @@ export const BROADCAST_FLAG = 0x8000;
 /** Offset of the options: behind 236 bytes of fixed fields and the cookie. */
 const OPTIONS_OFFSET = 240;
 /** BOOTP's message size (RFC 951 3, RFC 1542 2.1): shorter ones are dropped by old relays and clients. */
-const MIN_MESSAGE = 300;
+export const MIN_MESSAGE = 300;
 
 const COOKIE = 0x63825363;
 const CHADDR = { start: 28, end: 44 };

@@ -71,7 +71,7 @@ export function createResponder(settings: DhcpSettings, random: () => number): R
     },
     bound: (request, ip, seconds) => {
       const renewing = request.type === "request" && request.mode === "renewing";
-      const fuzz = renewing ? Math.floor((random() * seconds) / FUZZ_SHARE) : 0;
+      const fuzz = renewing ? renewalFuzz(seconds, random) : 0;
       const lease = leaseFields(seconds, fuzz);
       const rapid = request.type === "discover" ? [fieldOf(options.rapidCommit, true)] : [];
       const fields = replyFields(request, settings, [...lease, ...parameters(request), ...rapid]);
@@ -161,20 +161,28 @@ function fromOwnAddress({
 const serverIdFor = ({ relay }: DhcpRequest, { serverId }: DhcpSettings): Ip =>
   relay?.agent?.serverId ?? serverId;
 
-function leaseSeconds({ leaseSeconds: asked }: DhcpRequest, settings: DhcpSettings): number {
+/** How long the request's lease is to be, in seconds. */
+export function leaseSeconds({ leaseSeconds: asked }: DhcpRequest, settings: DhcpSettings): number {
   if (asked === undefined) return settings.leaseSeconds;
   return Math.min(settings.maxLeaseSeconds, Math.max(settings.minLeaseSeconds, asked));
 }
 
-/** T1 and T2 at a half and seven eighths of the lease (RFC 2131 4.4.5); a lease without end has neither. */
+/** Seconds by which a renewal is to come early. */
+export const renewalFuzz = (seconds: number, random: () => number): number =>
+  Math.floor((random() * seconds) / FUZZ_SHARE);
+
+/** T1 and T2 at a half and seven eighths of the lease (RFC 2131 4.4.5). */
+export const leaseTimes = (seconds: number, fuzz: number) => ({
+  renewal: Math.floor(seconds / 2) - fuzz,
+  rebinding: Math.floor((seconds * 7) / 8) - fuzz,
+});
+
+/** A lease without end has no T1 and T2. */
 function leaseFields(seconds: number, fuzz: number): OptionField[] {
   const lease = fieldOf(options.leaseTime, seconds);
   if (seconds === FOREVER) return [lease];
-  return [
-    lease,
-    fieldOf(options.renewalTime, Math.floor(seconds / 2) - fuzz),
-    fieldOf(options.rebindingTime, Math.floor((seconds * 7) / 8) - fuzz),
-  ];
+  const { renewal, rebinding } = leaseTimes(seconds, fuzz);
+  return [lease, fieldOf(options.renewalTime, renewal), fieldOf(options.rebindingTime, rebinding)];
 }
 
 /** The server first; the client's identifier as it came (RFC 6842) and the relay's information last (RFC 3046 2.1). */
@@ -206,7 +214,7 @@ function refusal(request: DhcpRequest, settings: DhcpSettings, reason: string): 
 }
 
 /** RFC 2131 4.1 for anything but a NAK: relay, own address, broadcast where asked for, else the address given. */
-function destinationOf(request: DhcpRequest, given: Ip): Destination {
+export function destinationOf(request: DhcpRequest, given: Ip): Destination {
   if (request.relay !== undefined) return { kind: "relay", ip: request.relay.ip };
   const hasAddress =
     request.type === "inform" || (request.type === "request" && request.mode === "renewing");

@@ -6,8 +6,8 @@ import type { Millis } from "#core/time.ts";
 import { type DhcpCounters, type DhcpEvent, Tally } from "./counters.ts";
 import type { GuestLeasing } from "./leasing-port.ts";
 import { type DhcpRequest, guestDetails, readRequest } from "./message.ts";
-import { encodeReply } from "./reply.ts";
-import { type Answer, createResponder } from "./respond.ts";
+import { type Outgoing, Replies, encode } from "./replies.ts";
+import { createResponder } from "./respond.ts";
 import type { DhcpSettings } from "./settings.ts";
 import type { DhcpSocket } from "./socket-port.ts";
 import { TokenBuckets } from "./token-buckets.ts";
@@ -43,13 +43,16 @@ class Serving {
   readonly tally: Tally;
   readonly #options: DhcpServerOptions;
   readonly #responder;
+  readonly #replies: Replies;
   readonly #buckets = new TokenBuckets(PER_GUEST);
   #inFlight = 0;
   #idle: (() => void) | undefined;
 
   constructor(options: DhcpServerOptions) {
     this.#options = options;
-    this.#responder = createResponder(options.settings, options.random);
+    const { settings, random } = options;
+    this.#responder = createResponder(settings, random);
+    this.#replies = new Replies(settings, this.#responder, random);
     this.tally = new Tally(options.onEvent);
   }
 
@@ -86,7 +89,7 @@ class Serving {
         return this.tally.drop(action.reason, now, mac);
       case "offer": {
         const ip = this.#offer(request, action.requested, now);
-        if (ip !== undefined) this.#send(request, this.#responder.offered(request, ip));
+        if (ip !== undefined) this.#send(request, this.#replies.offered(request, ip));
         return;
       }
       case "rapid-commit": {
@@ -107,7 +110,8 @@ class Serving {
         leasing.abandon({ mac });
         return this.tally.drop("other-server", now, mac);
       case "inform":
-        if (request.type === "inform") this.#send(request, this.#responder.informed(request));
+        if (request.type === "inform")
+          this.#send(request, encode(request, this.#responder.informed(request)));
         return;
       default:
         return action satisfies never;
@@ -131,13 +135,13 @@ class Serving {
     const bind = { mac, ip, mode, seconds };
     const outcome = await leasing.bind(guest === undefined ? bind : { ...bind, guest });
     if (outcome.kind === "bound")
-      return this.#send(request, this.#responder.bound(request, outcome.ip, outcome.seconds));
+      return this.#send(request, this.#replies.bound(request, outcome.ip, outcome.seconds));
     // A DISCOVER is never refused (RFC 2131 4.3.1): the guest asks again and gets another address.
     if (outcome.kind === "silent" || mode === "rapid-commit")
       return this.tally.drop("unbound", now(), mac, outcome.reason);
     const answer = this.#responder.refused(request, outcome.reason);
     if (answer === undefined) this.tally.drop("not-authoritative", now(), mac, outcome.reason);
-    else this.#send(request, answer);
+    else this.#send(request, encode(request, answer));
   }
 
   #begin(request: DhcpRequest, work: () => Promise<void>): void {
@@ -158,11 +162,10 @@ class Serving {
     }
   }
 
-  #send(request: DhcpRequest, { reply, destination }: Answer): void {
-    const bytes = encodeReply(reply, request.sizeLimit);
+  #send(request: DhcpRequest, { type, bytes, destination }: Outgoing): void {
     if (bytes === undefined)
       return this.tally.drop("reply-too-long", this.#options.now(), request.mac);
-    this.tally.sent[reply.type] += 1;
+    this.tally.sent[type] += 1;
     this.#options.socket.send(bytes, destination);
   }
 }

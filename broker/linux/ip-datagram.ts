@@ -17,28 +17,37 @@ export interface Flow {
 
 /** Writes the datagram at the start of `target` (RFC 791 3.1, RFC 768) and answers with its length. */
 export function writeDatagram(target: Uint8Array, flow: Flow, payload: Uint8Array): number {
-  const view = new DataView(target.buffer, target.byteOffset);
   const udpLength = UDP_HEADER + payload.length;
   const length = IP_HEADER + udpLength;
-  view.setUint16(0, 0x4500);
-  view.setUint16(2, length);
-  view.setUint16(4, 0);
-  view.setUint16(6, DO_NOT_FRAGMENT);
-  view.setUint16(8, (TTL << 8) | UDP);
-  view.setUint16(10, 0);
-  view.setUint32(12, flow.source);
-  view.setUint32(16, flow.destination);
-  view.setUint16(10, complement(sum(target, 0, IP_HEADER, 0)));
-  view.setUint16(20, flow.sourcePort);
-  view.setUint16(22, flow.destinationPort);
-  view.setUint16(24, udpLength);
-  view.setUint16(26, 0);
+  write16(target, 0, 0x4500);
+  write16(target, 2, length);
+  write16(target, 4, 0);
+  write16(target, 6, DO_NOT_FRAGMENT);
+  write16(target, 8, (TTL << 8) | UDP);
+  write16(target, 10, 0);
+  write32(target, 12, flow.source);
+  write32(target, 16, flow.destination);
+  write16(target, 10, complement(sum(target, 0, IP_HEADER, 0)));
+  write16(target, 20, flow.sourcePort);
+  write16(target, 22, flow.destinationPort);
+  write16(target, 24, udpLength);
+  write16(target, 26, 0);
   target.set(payload, HEADERS_SIZE);
   // The pseudo header is both addresses, the protocol and the length; they stand right before the UDP header.
   const checksum = complement(sum(target, 12, length, UDP + udpLength));
   // Zero would say that there is none.
-  view.setUint16(26, checksum === 0 ? 0xffff : checksum);
+  write16(target, 26, checksum === 0 ? 0xffff : checksum);
   return length;
+}
+
+function write16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 8;
+  bytes[at + 1] = value;
+}
+
+function write32(bytes: Uint8Array, at: number, value: number): void {
+  write16(bytes, at, value >>> 16);
+  write16(bytes, at + 2, value);
 }
 
 /** The 16-bit words from `start` to `end`, added up; an odd last byte counts as a word's upper half (RFC 1071). */

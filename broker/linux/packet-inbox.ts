@@ -1,6 +1,7 @@
 // Datagrams that wait on a socket, many in one call and without a buffer of 64 KiB for each.
 
 import { ipv4FromUint, type Ip } from "#core/address.ts";
+import { Slab } from "#core/slab.ts";
 import { receiveMessages } from "./dhcp-libc.ts";
 import { addressOf } from "./libc.ts";
 
@@ -19,6 +20,7 @@ const IP_OFFSET = 4;
 export class PacketInbox {
   readonly #fd: number;
   readonly #datagrams = Buffer.allocUnsafeSlow(SLOTS * SLOT_SIZE);
+  readonly #copies = new Slab();
   readonly #addresses = Buffer.alloc(SLOTS * ADDRESS_SIZE);
   readonly #vectors = Buffer.alloc(SLOTS * VECTOR_SIZE);
   readonly #messages = Buffer.alloc(SLOTS * MESSAGE_SIZE);
@@ -37,8 +39,9 @@ export class PacketInbox {
     for (let slot = 0; slot < count; slot++) {
       const length = this.#messages.readUInt32LE(slot * MESSAGE_SIZE + LENGTH_OFFSET);
       const start = slot * SLOT_SIZE;
-      // A copy from the pool: requests keep parts of it while they wait for the ledger.
-      const datagram = Buffer.from(this.#datagrams.subarray(start, start + length));
+      // A copy: requests keep parts of it while they wait for the ledger.
+      const datagram = this.#copies.take(length);
+      this.#datagrams.copy(datagram, 0, start, start + length);
       const source = this.#addresses.readUInt32BE(slot * ADDRESS_SIZE + IP_OFFSET);
       handler(datagram, source === 0 ? UNSPECIFIED : ipv4FromUint(source));
     }
