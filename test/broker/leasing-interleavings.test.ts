@@ -21,6 +21,7 @@ const step = fc.oneof(
   { weight: 5, arbitrary: fc.tuple(fc.constant("routes answer" as const), fc.nat({ max: 4 })) },
   { weight: 2, arbitrary: fc.tuple(fc.constant("kernel" as const), fc.nat({ max: 3 })) },
 );
+const asks = fc.tuple(fc.constantFrom("ask 0" as const, "ask 1" as const), fc.nat({ max: 4 }));
 /** A resync may look at memory that a commit has yet to make true. */
 const resyncs = fc.tuple(fc.constantFrom("resync" as const, "resync goes on" as const), fc.nat(0));
 const kernels: readonly Failing[] = ["nothing", "adding", "deleting", "everything"];
@@ -34,6 +35,10 @@ async function act(world: World, [kind, number]: readonly [string, number]): Pro
   switch (kind) {
     case "add":
       return void world.add(id, own);
+    case "ask 0":
+      return void world.add("a", containerMacs[0], number);
+    case "ask 1":
+      return void world.add("b", undefined, number);
     case "del":
       return void world.del(id);
     case "confirm":
@@ -79,8 +84,8 @@ test("disk, memory, kernel and what was promised agree after any interleaving an
   );
 });
 
-test("they agree also when routes are put right in the middle of it", async () => {
-  const steps = fc.array(fc.oneof({ weight: 4, arbitrary: step }, resyncs), length);
+test("they agree also when routes are put right in the middle of it, and containers ask for other addresses", async () => {
+  const steps = fc.array(fc.oneof({ weight: 8, arbitrary: step }, resyncs, asks), length);
   await fc.assert(
     fc.asyncProperty(steps, async (all) => {
       const world = await play(all);

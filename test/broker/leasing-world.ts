@@ -34,6 +34,8 @@ export async function settle(): Promise<void> {
   for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
+const addressAt = (place: number): Ip => ipv4FromUint(ipv4ToUint(ip("10.9.0.2")) + place);
+
 export class World {
   readonly ledger = new Ledger();
   readonly disk = new Map<RecordKey, LedgerRecord>();
@@ -74,13 +76,16 @@ export class World {
     return this.#commits.length;
   }
 
-  add(id: string, address?: Mac): Promise<void> {
+  /** One that asks for an address gives up another that it has. */
+  add(id: string, address?: Mac, wanted?: number): Promise<void> {
     const holder = ownerKey(container(id));
+    const requested = wanted === undefined ? [] : [addressAt(wanted)];
+    if (wanted !== undefined) this.#gaveBack(holder);
     const attachment = { netns: "/n", stamp: stamp(this.#boottime++) };
     const released = this.#releases.get(holder);
     return this.#watch(
       this.leasing.submit("ADD", (state, moment) => {
-        const request = { owner: container(id), attachment, pool: this.#pool, requested: [] };
+        const request = { owner: container(id), attachment, pool: this.#pool, requested };
         const own = address === undefined ? {} : { mac: address };
         return decideAttach(state, { ...request, strict: false, ...own }, moment);
       }),
@@ -110,11 +115,8 @@ export class World {
 
   /** A guest's REQUEST; where a container has the MAC, what is promised hangs on the container's lease. */
   request(address: Mac, wanted: number): Promise<void> {
-    const settled = [
-      ...this.ledger.containersOfMac(address),
-      ...this.ledger.heldBy(guestKey(address)),
-    ];
-    const asked = settled[0]?.ip ?? ipv4FromUint(ipv4ToUint(ip("10.9.0.2")) + wanted);
+    const [own = this.ledger.heldBy(guestKey(address))[0]] = this.ledger.containersOfMac(address);
+    const asked = own?.ip ?? addressAt(wanted);
     const releases = new Map(this.#releases);
     let decidedOn: Lease | undefined;
     return this.#watch(
