@@ -12,9 +12,12 @@ import { joinByVeth, namespaces } from "#test/netns/namespaces.ts";
 import { type Machine, makeMachine } from "./containerd-machine.ts";
 import { type Runtime, makeRuntime } from "./containerd-runtime.ts";
 
+/** Runs side by side have other addresses: a broker sees every namespace of the machine, and what lives there it frees nowhere. */
+const PREFIX = `10.132.${process.pid % 256}`;
+const BASE = 8 * ((process.pid >> 8) % 32);
 /** Five addresses for eight pods and a guest. */
-const SUBNET = "10.132.64.0/29";
-const GATEWAY = "10.132.64.1";
+const SUBNET = `${PREFIX}.${BASE}/29`;
+const GATEWAY = `${PREFIX}.${BASE + 1}`;
 const GUEST_MAC = "02:cb:40:00:01:01" as Mac;
 const GUEST_PORT = "guest0";
 const CONFLIST = "29-cocoon-net.conflist";

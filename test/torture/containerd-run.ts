@@ -28,7 +28,8 @@ const LATEST_KILL_MS = 1_200;
 const IN_A_ROW = 2;
 const POINT_LIMIT_MS = 3_000;
 const AGREE_LIMIT_MS = 30_000;
-const GRACE_LIMIT_MS = 90_000;
+/** On a busy machine the broker looks as rarely as twice a minute, and an address must be found dead three times. */
+const GRACE_LIMIT_MS = 300_000;
 /** More than an unconfirmed lease's grace and than what evidence against a confirmed one must last. */
 const GRACE_MS = 180_000;
 /** Behind a change the broker waits for more of them before it looks. */
@@ -172,7 +173,8 @@ async function grace(pods: Pods, when: string): Promise<void> {
     if (found.length === 0) return;
     if (look % 2 === 1) node.later(GRACE_MS);
   }
-  throw new Error(`${when}: ${found.join("; ")}\n${lastWords(node)}`);
+  const known = await node.machine.place.exec(["ip", "-stat", "neigh"]);
+  throw new Error(`${when}: ${found.join("; ")}\n${known}\n${lastWords(node)}`);
 }
 
 /** Routes follow a start, and what was spooled is made good: for a moment the two may differ. */
