@@ -60,6 +60,9 @@ export async function detectPlatform(
   );
 }
 
+/** Where the cloud is known, a node that is busy or just booting is given more than the time that tells clouds apart. */
+const IDENTITY_TRIES = 3;
+
 /** This machine in that cloud. Throws `cloud-unavailable` when its metadata server does not answer. */
 export async function requireIdentity(
   cloud: Pick<Cloud<unknown>, "platform"> & {
@@ -67,8 +70,11 @@ export async function requireIdentity(
   },
   signal: AbortSignal,
 ): Promise<NodeIdentity> {
-  const identity = await cloud.access.detect(signal);
-  if (identity !== undefined) return identity;
+  for (let tried = 0; tried < IDENTITY_TRIES; tried++) {
+    const identity = await cloud.access.detect(signal);
+    if (identity !== undefined) return identity;
+    signal.throwIfAborted();
+  }
   throw new BrokerError(
     "cloud-unavailable",
     `the metadata server of ${cloud.platform} does not answer on this machine`,

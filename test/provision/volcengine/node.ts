@@ -138,7 +138,10 @@ export async function joinNode(fake: FakeVolcengine, url: string, options: NodeO
     VOLCENGINE_SECRET_ACCESS_KEY: SECRET_KEY,
   };
   const transcript = new Transcript();
-  const state: { file: string | undefined } = { file: undefined };
+  const state: { file: string | undefined; callDeadline: number } = {
+    file: undefined,
+    callDeadline: options.callDeadline ?? FAST_LIMITS.callDeadline,
+  };
   const pool = (): PoolFile | undefined =>
     state.file === undefined ? undefined : parsePoolFile(state.file, "pool.json");
   const save = (next: PoolFile) => {
@@ -155,7 +158,7 @@ export async function joinNode(fake: FakeVolcengine, url: string, options: NodeO
       },
       home: "/nonexistent",
       timing: options.scale === undefined ? fastTiming(fake) : scaledTiming(fake, options.scale),
-      limits: { ...FAST_LIMITS, callDeadline: options.callDeadline ?? FAST_LIMITS.callDeadline },
+      limits: { ...FAST_LIMITS, callDeadline: state.callDeadline },
       host,
     });
   let killed = new AbortController();
