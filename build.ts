@@ -58,18 +58,26 @@ exit 1
 `;
 
 /**
- * An import of node:http asks it for everything that it exports, also for what it only loads when asked: fetch, HTTP/2,
- * WebSocket, 45 of the 50 milliseconds that the import takes. What this gives is asked for the names in use alone.
+ * An import of a module of Node's asks it for everything that it exports, also for what it only loads when asked: fetch,
+ * HTTP/2, streams of files, 45 of the 50 milliseconds that node:http takes. What this gives is asked for the names in use.
  */
-const lazyHttp: Plugin = {
-  name: "lazy-http",
+const lazyBuiltins: Plugin = {
+  name: "lazy-builtins",
   setup(bundler) {
-    bundler.onResolve({ filter: /^node:http$/ }, ({ path: name, kind }) =>
+    bundler.onResolve({ filter: /^node:/ }, ({ path: name, kind }) =>
       kind === "import-statement" ? { path: name, namespace: "lazy" } : undefined,
     );
     bundler.onLoad({ filter: /.*/, namespace: "lazy" }, ({ path: name }) => ({
       contents: `module.exports = process.getBuiltinModule(${JSON.stringify(name)});`,
     }));
+  },
+};
+
+/** Metrics are scraped, never pushed: the client that would push them loads HTTP with TLS at every start. */
+const withoutPushing: Plugin = {
+  name: "without-pushing",
+  setup(bundler) {
+    bundler.onLoad({ filter: /prom-client\/lib\/pushgateway\.js$/ }, () => ({ contents: "" }));
   },
 };
 
@@ -203,7 +211,7 @@ async function buildCommand(): Promise<void> {
     format: "esm",
     sourcemap: true,
     external: ["lmdb", "koffi", "netlink", "unix-dgram"],
-    plugins: [lazyHttp],
+    plugins: [lazyBuiltins, withoutPushing],
     // Packages of the older module format call require, which modules do not have.
     banner: {
       js: 'import { createRequire as bannerCreateRequire } from "node:module"; const require = bannerCreateRequire(import.meta.url);',
