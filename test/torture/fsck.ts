@@ -3,6 +3,7 @@
 import type { FsckAnswer } from "#broker/api/contract.ts";
 import { BrokerError } from "#core/errors.ts";
 import type { Of, Setting } from "./container-call.ts";
+import { type Container, GRACE } from "./model.ts";
 import type { Simple } from "./operation.ts";
 import { Contradiction } from "./oracle.ts";
 import type { Session } from "./session.ts";
@@ -19,6 +20,7 @@ export async function fsck(
   const calm = alone && between.length === 0 && !session.shaky;
   const waiting = model.spooled.length > 0;
   const disturbed = session.disturbed;
+  const begun = model.now;
   const mends = (): void => void (model.mendedAt = repair ? model.now : model.mendedAt);
   let due = between;
   const wait = async (milliseconds: number): Promise<void> => {
@@ -40,15 +42,25 @@ export async function fsck(
   for (const difference of answer.differences)
     if (!isExplained(session, difference, { disturbed, waiting }))
       throw new Contradiction(`fsck finds ${difference.kind}: ${difference.detail}`);
-  if (answer.open > 0 && repair)
-    throw new Contradiction(`fsck left ${answer.open} open: ${JSON.stringify(answer.differences)}`);
+  const open = answer.differences.filter((one) => !one.mended && !isFresh(session, one, begun));
+  if (open.length > 0 && repair)
+    throw new Contradiction(`fsck left ${open.length} open: ${JSON.stringify(open)}`);
   // What it calls right must be right: the judge looks next.
   if (answer.open === 0) session.disturbed = false;
 }
 
+/** The grace of one that is dead ended while it was mended: found by the last look alone, it is told and left to the next. */
+const isFresh = (session: Session, { kind, detail }: Difference, begun: number): boolean =>
+  kind === "container-gone" && deadOf(session, detail).some(({ since }) => since + GRACE > begun);
+
+const deadOf = ({ model }: Session, detail: string): readonly Container[] =>
+  [...model.containers.values()].filter(
+    ({ key, diedAt }) => diedAt !== undefined && detail.startsWith(`${key} is gone`),
+  );
+
 /** What the model knows to be wrong; a plain fsck tells of it, and everything else would be a finding about us. */
 function isExplained(
-  { model }: Session,
+  session: Session,
   { kind, detail }: Difference,
   { disturbed, waiting }: { readonly disturbed: boolean; readonly waiting: boolean },
 ): boolean {
@@ -61,9 +73,7 @@ function isExplained(
     case "spool-waiting":
       return waiting;
     case "container-gone":
-      return [...model.containers.values()].some(
-        ({ key, diedAt }) => diedAt !== undefined && detail.startsWith(`${key} is gone`),
-      );
+      return deadOf(session, detail).length > 0;
     default:
       return false;
   }

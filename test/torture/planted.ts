@@ -113,8 +113,8 @@ export const planted: readonly Planted[] = [
     edits: [
       edit(
         "broker/startup.ts",
-        "ledger.fill(ordered);",
-        'ledger.fill(ordered.filter((record) => record.kind !== "lease" || record.lease.state !== "cooling"));',
+        "records.filter((record) => !hasNoOrder(record))",
+        'records.filter((record) => !hasNoOrder(record) && (record.kind !== "lease" || record.lease.state !== "cooling"))',
       ),
     ],
   },
