@@ -237,7 +237,7 @@ export class Ledger {
   #rememberLease(lease: Lease): void {
     this.#leases.add(lease);
     if (lease.until !== undefined) this.#deadline(lease.until, leaseKey(lease.ip));
-    this.#settle(lease.ip);
+    this.#blocks[ipFamily(lease.ip)].takeAddress(ipToNumber(lease.ip));
     this.#sequence = Math.max(this.#sequence, lease.sequence);
   }
 
