@@ -1,33 +1,22 @@
 // Builds everything that is shipped into dist/: the CNI plugin (native, and for Node), and the cocoon-net command.
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
+import { build, type BuildOptions, type Metafile } from "esbuild";
 import { modulesOf, removeOthers } from "#packaging/command-modules.ts";
 import { cCompiler } from "#packaging/compiler.ts";
 import { keepPreparedEngine } from "#packaging/engine-image.ts";
+import { COMPILE_FLAGS, ENGINE_SOURCES, QUICKJS, buildEngine } from "#packaging/engine.ts";
+import { lazyBuiltins, withoutPushing } from "#packaging/lean-modules.ts";
 
 const ROOT = import.meta.dirname;
 const DIST = path.join(ROOT, "dist");
 const PARTS = path.join(DIST, "parts");
 /** Folder beside the command's bundle for the parts that are loaded when they are used. */
 const MODULES = "modules";
-/** Outlives `dist/`: compiling QuickJS takes half a minute, and only changes with its sources or flags. */
-const CACHE = path.join(ROOT, "node_modules", ".cache", "cocoon-net");
-const QUICKJS = path.join(ROOT, "node_modules", "qjsc", "deps", "quickjs_2021_03_27");
 /** Where a package puts Node and the bundles. */
 const INSTALLED_NODE = "/usr/lib/cocoon-net/bin/node";
 
-const COMPILE_FLAGS = [
-  "-O2",
-  "-D_GNU_SOURCE",
-  '-DCONFIG_VERSION="2021-03-27"',
-  // assert() names its file: without this it would be the path of the machine that built it.
-  `-ffile-prefix-map=${ROOT}/=`,
-  "-ffunction-sections",
-  "-fdata-sections",
-];
 const LINK_FLAGS = [
   "-static",
   "-no-pie",
@@ -37,7 +26,6 @@ const LINK_FLAGS = [
   "-Wl,--wrap=gettimeofday",
 ];
 const WARNING_FLAGS = ["-Wall", "-Wextra", "-Werror"];
-const ENGINE_SOURCES = ["quickjs", "libregexp", "libunicode", "cutils"];
 
 /**
  * A small young generation is collected so often under load that much of it outlives a collection and must be collected
@@ -56,30 +44,6 @@ done
 echo "cocoon-net: no Node 24 in $folder/bin, $folder/../node_modules/.bin or ${path.dirname(INSTALLED_NODE)}; install the package again, or run npm ci in the checkout" >&2
 exit 1
 `;
-
-/**
- * An import of a module of Node's asks it for everything that it exports, also for what it only loads when asked: fetch,
- * HTTP/2, streams of files, 45 of the 50 milliseconds that node:http takes. What this gives is asked for the names in use.
- */
-const lazyBuiltins: Plugin = {
-  name: "lazy-builtins",
-  setup(bundler) {
-    bundler.onResolve({ filter: /^node:/ }, ({ path: name, kind }) =>
-      kind === "import-statement" ? { path: name, namespace: "lazy" } : undefined,
-    );
-    bundler.onLoad({ filter: /.*/, namespace: "lazy" }, ({ path: name }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(name)});`,
-    }));
-  },
-};
-
-/** Metrics are scraped, never pushed: the client that would push them loads HTTP with TLS at every start. */
-const withoutPushing: Plugin = {
-  name: "without-pushing",
-  setup(bundler) {
-    bundler.onLoad({ filter: /prom-client\/lib\/pushgateway\.js$/ }, () => ({ contents: "" }));
-  },
-};
 
 const version = packageVersion();
 fs.mkdirSync(PARTS, { recursive: true });
@@ -158,40 +122,6 @@ async function buildNativePlugin(): Promise<void> {
     keepPreparedEngine(unfinished, path.join(PARTS, "engine-image"));
   });
   report(file);
-}
-
-/** Folder with the engine's objects and its bytecode compiler, made once for each set of sources, flags and compiler. */
-function buildEngine(compiler: string): string {
-  const names = [...ENGINE_SOURCES, "quickjs-libc", "qjsc"];
-  const hash = createHash("sha256").update(JSON.stringify([compiler, COMPILE_FLAGS]));
-  hash.update(execFileSync(compiler, ["--version"]));
-  for (const name of fs.readdirSync(QUICKJS).filter((entry) => /\.[ch]$/.test(entry))) {
-    hash.update(name).update(fs.readFileSync(path.join(QUICKJS, name)));
-  }
-  const folder = path.join(CACHE, `quickjs-${hash.digest("hex").slice(0, 16)}`);
-  if (fs.existsSync(folder)) return folder;
-  process.stdout.write("compiling QuickJS, once ...\n");
-  fs.mkdirSync(CACHE, { recursive: true });
-  const unfinished = fs.mkdtempSync(`${folder}.`);
-  for (const name of names)
-    run(
-      compiler,
-      [...COMPILE_FLAGS, "-w", "-c", path.join(QUICKJS, `${name}.c`), "-o", `${name}.o`],
-      unfinished,
-    );
-  run(
-    compiler,
-    ["-o", "qjsc", ...names.map((name) => `${name}.o`), "-lm", "-ldl", "-lpthread"],
-    unfinished,
-  );
-  try {
-    fs.renameSync(unfinished, folder);
-  } catch (error) {
-    // Two builds at the same time make the same: the first one's stays.
-    fs.rmSync(unfinished, { recursive: true });
-    if (!fs.existsSync(folder)) throw error;
-  }
-  return folder;
 }
 
 async function buildCommand(): Promise<void> {

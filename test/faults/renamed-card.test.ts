@@ -22,7 +22,9 @@ it("is set up under its new name, without a restart", async () => {
       },
     },
     before: async (_paths, _undo, namespace) => {
-      await namespace.exec(`ip link add card0 address ${MAC} type veth peer name cloud0`.split(" "));
+      await namespace.exec(
+        `ip link add card0 address ${MAC} type veth peer name cloud0`.split(" "),
+      );
     },
   });
   const flagsOf = (name: string) => node.node.exec(["ip", "-o", "link", "show", name]);
