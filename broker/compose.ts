@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Ip } from "#core/address.ts";
 import type { BrokerError } from "#core/errors.ts";
-import type { Clock } from "#core/ports.ts";
+import type { Clock, LedgerStore } from "#core/ports.ts";
 import { startMetricsListener } from "#broker/api/metrics-listener.ts";
 import { startApiServer } from "#broker/api/server.ts";
 import { createDhcpServer } from "#broker/dhcp/server.ts";
@@ -34,6 +34,7 @@ import { throughEffects } from "./dhcp-replies.ts";
 import type { Effects } from "./effects.ts";
 import { createDhcpKeeper } from "./dhcp-keeper.ts";
 import { createFsck } from "./fsck.ts";
+import { createLedgerWatch } from "./ledger-watch.ts";
 import { observe } from "./gauges.ts";
 import { createGuestGuards } from "./guest-guards.ts";
 import { poolFileChanges } from "./pool-file-changes.ts";
@@ -75,7 +76,7 @@ export interface Overrides {
   readonly decorate?: (effects: Effects) => Effects;
 }
 
-export interface Broker extends AsyncDisposable {
+export interface Broker extends AsyncDisposable, Pick<LedgerStore, "lost"> {
   /** Serves until the signal aborts; rejects when a part fails. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -222,6 +223,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
     if (lost || kinds.has("link") || kinds.has("route")) uplinks?.touch();
   };
   const tasks = [
+    createLedgerWatch({ ...outside, standing, log: telemetry.log }),
     node,
     guards.sources,
     rogues,
@@ -238,6 +240,7 @@ export async function startBroker(config: Config, overrides: Overrides = {}): Pr
   ];
   const held = opened.move();
   return {
+    lost: outside.store.lost,
     async run(signal) {
       await using serving = new AsyncDisposableStack();
       const onError = (error: BrokerError) =>

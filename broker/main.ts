@@ -14,6 +14,8 @@ export async function runDaemon(config: Config, overrides: Overrides = {}): Prom
   process.once("SIGTERM", stop).once("SIGINT", stop);
   try {
     await using broker = await startBroker(config, overrides);
+    // A disk that does not answer keeps other parts from ending, too.
+    void broker.lost.then(() => setTimeout(() => process.exit(1), STOP_LIMIT).unref());
     await broker.run(controller.signal);
   } catch (thrown) {
     throw toBrokerError(thrown);

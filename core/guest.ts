@@ -126,7 +126,9 @@ export function decideDecline(
 ): Decision<{ readonly quarantined: boolean }> {
   const lease = ledger.heldBy(guestKey(mac)).find((held) => held.ip === ip);
   const offer = ledger.offers.of(mac);
-  if (lease === undefined && offer?.ip !== ip) return unchanged({ quarantined: false });
+  // The offer alone gives no right to what somebody holds: a commit that failed may have brought the holder back.
+  if (lease === undefined && (offer?.ip !== ip || obstacleTo(ledger, pool, mac, ip) !== undefined))
+    return unchanged({ quarantined: false });
   const draft = new Draft();
   const limit = poolSize(pool.sets[0] ?? []) / QUARANTINE_SHARE;
   if (limit === 0n) {

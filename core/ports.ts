@@ -2,6 +2,7 @@
 
 import type { Ip, Mac } from "./address.ts";
 import type { RouteChange } from "./effects.ts";
+import type { BrokerError } from "./errors.ts";
 import type { Attachment } from "./lease.ts";
 import type { Change, LedgerRecord } from "./record.ts";
 import type { Millis } from "./time.ts";
@@ -12,8 +13,11 @@ import type { Millis } from "./time.ts";
  *   trusted (it has been put aside under `aside`, and `records` holds what could be read); `sound`: all of it.
  * - `commit` makes all changes or none, in order. When it resolves they survive the death of process and machine
  *   (`relaxed` durability: of the process at once, of the machine within 100 ms). When it rejects, none was made.
+ * - `lost` resolves when no commit can succeed any more, with why; whether those under way were made is found at the next
+ *   opening. It never rejects.
  */
 export interface LedgerStore extends AsyncDisposable {
+  readonly lost: Promise<BrokerError>;
   load(): Promise<LoadedLedger>;
   commit(changes: readonly Change[]): Promise<void>;
 }

@@ -24,7 +24,19 @@ export class Draft {
 
   /** Takes the address from its holder and lets it cool; who held it last stays known. */
   release(lease: Lease, now: Millis, reason: ReleaseReason): void {
-    const { ip, pool, owner, sequence, sticky, mac } = lease;
+    const time = lease.sticky === undefined ? COOLING_TIME : STICKY_TIME;
+    this.#cool(lease, lease, now, now + time);
+    this.#leaves(lease, reason);
+  }
+
+  /** {@link release} of an address that `cooling` had when it was drawn: it cools anew, and stays kept for whom it was. */
+  giveBack(lease: Lease, cooling: Lease, now: Millis, reason: ReleaseReason): void {
+    this.#cool(lease, cooling, now, Math.max(cooling.until ?? 0, now + COOLING_TIME));
+    this.#leaves(lease, reason);
+  }
+
+  #cool({ ip, pool, sequence }: Lease, last: Lease, now: Millis, until: Millis): void {
+    const { owner, sticky, mac } = last;
     this.put({
       ip,
       pool,
@@ -32,11 +44,15 @@ export class Draft {
       state: "cooling",
       since: now,
       routed: false,
-      until: now + (sticky === undefined ? COOLING_TIME : STICKY_TIME),
+      until,
       ...(owner === undefined ? {} : { owner }),
       ...(sticky === undefined ? {} : { sticky }),
       ...(mac === undefined ? {} : { mac }),
     });
+  }
+
+  #leaves(lease: Lease, reason: ReleaseReason): void {
+    const { ip, owner } = lease;
     if (lease.routed) this.routes.push({ op: "delete", ip });
     this.events.push({
       event: "lease.released",

@@ -36,8 +36,8 @@ export function stepsOf(changes: readonly Change[], inverse: readonly Change[]):
 
 /**
  * What was drawn cools again, unless its holder was `told` of it since by another answer. What was renewed or given up is
- * put back as it was, all of it or nothing: only while nobody has changed, drawn or been offered any of it meanwhile. A
- * release that came in between, and found the command in its way, is made now.
+ * put back as it was, all of it or nothing: only while nobody has changed or drawn any of it meanwhile. A mere offer gives
+ * way: its guest is refused what it asks for. A release that came in between, and found the command in its way, is made now.
  */
 export function decideUndo(
   ledger: Ledger,
@@ -52,8 +52,10 @@ export function decideUndo(
     if (current === undefined) continue;
     if (before?.state === "leased" && untouched)
       putBack(ledger, draft, { before, after: current }, moment);
-    else if (isDrawn({ before, after }) && isHeld(current, after) && !told.has(after.ip))
-      draft.release(current, moment.now, "route-failed");
+    else if (isDrawn({ before, after }) && isHeld(current, after) && !told.has(after.ip)) {
+      if (before?.state === "cooling") draft.giveBack(current, before, moment.now, "route-failed");
+      else draft.release(current, moment.now, "route-failed");
+    }
   }
   return draft.decision(undefined);
 }
@@ -73,8 +75,7 @@ function isUntouched(ledger: Ledger, { after }: Step, told: ReadonlySet<Ip>): bo
     current.sequence === after.sequence &&
     current.attachment === after.attachment &&
     current.until === after.until &&
-    !told.has(after.ip) &&
-    (after.state === "leased" || ledger.offer(after.ip) === undefined)
+    !told.has(after.ip)
   );
 }
 

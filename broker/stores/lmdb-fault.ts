@@ -25,13 +25,14 @@ export interface CommitFault {
 
 /** The binding rejects with a general error that holds the reason as a rejected promise (`commitError`). */
 export async function commitFault(thrown: unknown, path: string): Promise<CommitFault> {
-  if (thrown instanceof CommitTimeout)
-    return { error: failed(path, thrown.message, thrown), lasting: true };
-  const reason = await commitReason(thrown);
-  const lasting =
-    typeof reason === "object" && reason !== null && "code" in reason && reason.code === MDB_PANIC;
-  return { error: failed(path, toBrokerError(reason).message, reason), lasting };
+  const reason = thrown instanceof CommitTimeout ? thrown : await commitReason(thrown);
+  const lasting = reason instanceof CommitTimeout || codeOf(reason) === MDB_PANIC;
+  const { message } = toBrokerError(reason);
+  return { error: lasting ? lost(path, message, reason) : failed(path, message, reason), lasting };
 }
+
+const codeOf = (thrown: unknown): unknown =>
+  typeof thrown === "object" && thrown !== null && "code" in thrown ? thrown.code : undefined;
 
 /** The disk did not answer within the limit. */
 export class CommitTimeout extends Error {}
@@ -44,6 +45,16 @@ function failed(path: string, reason: string, cause: unknown): BrokerError {
     { hint, cause },
   );
 }
+
+const lost = (path: string, reason: string, cause: unknown): BrokerError =>
+  new BrokerError(
+    "commit-failed",
+    `cannot write the ledger ${path} any more: ${reason}; what was under way counts as not made until a restart reads it`,
+    {
+      hint: `check the disk under ${path} (kernel log); a broker ends, to be started again`,
+      cause,
+    },
+  );
 
 async function commitReason(thrown: unknown): Promise<unknown> {
   if (!(thrown instanceof Error) || !("commitError" in thrown)) return thrown;

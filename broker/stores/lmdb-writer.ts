@@ -12,14 +12,15 @@ export const MAX_KEY_BYTES = 1_024;
 /** Changes of one commit: every queue before the ledger is bounded, so more is a mistake. */
 export const MAX_CHANGES = 200_000;
 /** How long a commit may take before its disk counts as gone. */
-const COMMIT_LIMIT_MS = 30_000;
+export const COMMIT_LIMIT_MS = 30_000;
 
 export interface Writer extends Disposable {
   /** Makes all writes in one transaction; resolves as the environment's durability says. */
   write(writes: readonly Write[]): Promise<void>;
 }
 
-export function openWriter(path: string, environment: Environment): Writer {
+/** `limit`: milliseconds of one commit. */
+export function openWriter(path: string, environment: Environment, limit: number): Writer {
   const room = openRoom(path, environment);
   return {
     async write(writes) {
@@ -34,6 +35,7 @@ export function openWriter(path: string, environment: Environment): Writer {
             for (const { key, value } of writes)
               void (value === undefined ? environment.remove(key) : environment.put(key, value));
           }),
+          limit,
         );
       } finally {
         release();
@@ -68,10 +70,10 @@ function refused(path: string, reason: string): BrokerError {
   );
 }
 
-async function inTime(commit: Promise<unknown>): Promise<void> {
-  const { promise, timer } = after(COMMIT_LIMIT_MS);
+async function inTime(commit: Promise<unknown>, limit: number): Promise<void> {
+  const { promise, timer } = after(limit);
   const late = promise.then(() => {
-    throw new CommitTimeout(`the disk did not answer within ${COMMIT_LIMIT_MS / 1_000} s`);
+    throw new CommitTimeout(`the disk did not answer within ${limit / 1_000} s`);
   });
   try {
     await Promise.race([commit, late]);

@@ -6,12 +6,14 @@ import type { LedgerStore, LoadedLedger } from "#core/ports.ts";
 import { type Durability, type Environment, openEnvironment } from "./lmdb-environment.ts";
 import { commitFault, openFault } from "./lmdb-fault.ts";
 import { BEGUN_KEY, formatBegun, makeFolder, readExisting } from "./lmdb-recovery.ts";
-import { type Writer, encodeChanges, openWriter } from "./lmdb-writer.ts";
+import { COMMIT_LIMIT_MS, type Writer, encodeChanges, openWriter } from "./lmdb-writer.ts";
 
 export interface LmdbOptions {
   /** The ledger's folder; made when it is missing (mode 0700), its parents too. */
   readonly path: string;
   readonly durability: Durability;
+  /** Milliseconds after which a commit's disk counts as gone; 30 s unless given. */
+  readonly commitLimit?: number;
 }
 
 /** How long closing waits for a disk that does not answer. */
@@ -22,14 +24,15 @@ const CLOSE_LIMIT_MS = 5_000;
  * that was found out about addresses in use.
  * Throws a BrokerError (`permission-denied`, `system-failure`) that names the path and the next step.
  */
-export async function openLmdb({ path, durability }: LmdbOptions): Promise<LedgerStore> {
+export async function openLmdb(options: LmdbOptions): Promise<LedgerStore> {
+  const { path, durability, commitLimit = COMMIT_LIMIT_MS } = options;
   try {
     const found = existsSync(path) ? await readExisting(path) : undefined;
     const ledger = found ?? { condition: "missing", records: [] };
     const anew = !existsSync(path);
     if (anew) makeFolder(path);
     const environment = openEnvironment(path, durability);
-    const writer = openWriter(path, environment);
+    const writer = openWriter(path, environment, commitLimit);
     if (anew && ledger.condition === "damaged") await beginAnew(writer, path, ledger);
     return ledgerStore(environment, writer, path, ledger);
   } catch (error) {
@@ -55,7 +58,9 @@ function ledgerStore(
   let loaded: LoadedLedger | undefined = found;
   let unsettled = found.condition === "damaged";
   let stopped: BrokerError | undefined;
+  const { promise: lost, resolve: lose } = Promise.withResolvers<BrokerError>();
   return {
+    lost,
     load(): Promise<LoadedLedger> {
       const ledger = loaded;
       // Handed over, not kept: 65,536 records are tens of megabytes.
@@ -72,7 +77,10 @@ function ledgerStore(
         unsettled = false;
       } catch (thrown) {
         const fault = await commitFault(thrown, path);
-        if (fault.lasting) stopped ??= fault.error;
+        if (fault.lasting) {
+          stopped ??= fault.error;
+          lose(fault.error);
+        }
         throw fault.error;
       }
     },

@@ -1,95 +1,12 @@
 // A command that is refused because its route failed changes nothing: what it renewed or gave up is put back as it was.
 
 import { expect, test } from "vitest";
-import { type Ip, ip } from "#core/address.ts";
-import { decideAttach } from "#core/attach.ts";
-import { decideConfirm, decideDetach } from "#core/detach.ts";
-import type { RouteChange } from "#core/effects.ts";
-import { decideBind, offerAddress } from "#core/guest.ts";
-import { Ledger, guestKey } from "#core/ledger.ts";
+import { decideConfirm } from "#core/detach.ts";
+import { offerAddress } from "#core/guest.ts";
+import { guestKey } from "#core/ledger.ts";
 import { ownerKey } from "#core/lease.ts";
-import { Leasing } from "#broker/leasing.ts";
-import { BOOT, START, container, leasesOf, mac, pool, stamp } from "#test/core/lease-fixtures.ts";
-
-const [FIRST, SECOND] = [ip("10.9.0.2"), ip("10.9.0.3")];
-
-/** A writer whose routes answer when the test says so, once {@link hold} was called. */
-function writer() {
-  const ledger = new Ledger();
-  const kernel = new Set<Ip>();
-  const routings: ((error?: Error) => void)[] = [];
-  let refusingCommits = 0;
-  let holding = false;
-  const set = (changes: readonly RouteChange[], error: Error | undefined) =>
-    changes.map(({ op, ip: address }) => {
-      if (op === "add" && error !== undefined) return error;
-      if (op === "add") kernel.add(address);
-      else kernel.delete(address);
-      return undefined;
-    });
-  const leasing = new Leasing({
-    ledger,
-    effects: {
-      persist: async () => {
-        if (refusingCommits-- > 0) throw new Error("no space left on device");
-      },
-      route: (_cause, changes) =>
-        holding
-          ? new Promise((done) => routings.push((error) => done(set(changes, error))))
-          : Promise.resolve(set(changes, undefined)),
-      reply: async (_cause, send) => send(),
-      mirror: async () => "",
-      unspool: (_cause, remove) => remove(),
-    },
-    clock: { now: () => START, boottime: () => 0 },
-    bootId: BOOT,
-    emit: () => undefined,
-    committed: () => undefined,
-    trouble: () => undefined,
-  });
-  const add = (id: string, boottime: number, requested: readonly Ip[] = [], address = mac(9)) =>
-    leasing.submit("ADD", (state, moment) => {
-      const attachment = { netns: "/n", stamp: stamp(boottime) };
-      const request = { owner: container(id), attachment, pool: pool(), requested, strict: false };
-      return decideAttach(state, { ...request, mac: address }, moment);
-    });
-  const del = (id: string, boottime: number) =>
-    leasing.submit("DEL", (state, moment) =>
-      decideDetach(state, { ...container(id), stamp: stamp(boottime) }, moment),
-    );
-  const request = (guest: number, address: Ip, seconds: number) =>
-    leasing.submit("REQUEST", (state, moment) => {
-      const wanted = { mac: mac(guest), ip: address, mode: "selecting", seconds } as const;
-      return decideBind(state, pool(), wanted, moment);
-    });
-  return {
-    ledger,
-    kernel,
-    leasing,
-    add,
-    del,
-    request,
-    held: (id: string) => ledger.heldBy(ownerKey(container(id))),
-    idle: () =>
-      leasing.submit("SWEEP", () => ({ changes: [], routes: [], events: [], outcome: 0 })),
-    hold: () => void (holding = true),
-    refuseCommits: (count: number) => void (refusingCommits = count),
-    /** Answers what waits, one after the other, and what comes meanwhile with success. */
-    answer: async (...errors: readonly (Error | undefined)[]): Promise<void> => {
-      await turns();
-      holding = false;
-      for (const [index, routing] of routings.splice(0).entries()) routing(errors[index]);
-      await turns();
-    },
-  };
-}
-
-async function turns(): Promise<void> {
-  for (let turn = 0; turn < 8; turn += 1) await new Promise((done) => setImmediate(done));
-}
-
-const refuse = new Error("no buffer space");
-const refusal = { code: "route-failed" };
+import { START, container, leasesOf, mac, pool } from "#test/core/lease-fixtures.ts";
+import { FIRST, SECOND, refusal, refuse, turns, writer } from "./refused-world.ts";
 
 test("a repetition: an older DEL, which lay in the spool, frees the lease as if it had never come", async () => {
   const { add, del, held, hold, answer, idle } = writer();
@@ -199,23 +116,38 @@ test("another address asked for: the old one is kept although the first try to u
   expect(held("a")).toEqual(before);
 });
 
-test("another address asked for: what was drawn or offered meanwhile is not taken back from anybody", async () => {
-  for (const meanwhile of ["drawn", "offered"]) {
-    const { add, held, hold, answer, ledger, idle } = writer();
-    await add("a", 1);
-    hold();
-    const asked = expect(add("a", 2, [SECOND])).rejects.toMatchObject(refusal);
-    await turns();
-    const other = meanwhile === "drawn" ? add("b", 3, [FIRST], mac(8)) : undefined;
-    for (let guest = 1; guest <= 4 && other === undefined; guest += 1)
-      offerAddress(ledger, pool(), mac(guest), undefined, START);
-    await answer(refuse);
-    await Promise.all([asked, other]);
-    await idle();
-    expect(held("a")).toEqual([]);
-    expect(held("b").map((lease) => lease.ip)).toEqual(meanwhile === "drawn" ? [FIRST] : []);
-    expect(ledger.lease(SECOND)?.state).toBe("cooling");
-  }
+test("another address asked for: what was drawn meanwhile is not taken back from anybody", async () => {
+  const { add, held, hold, answer, ledger, idle } = writer();
+  await add("a", 1);
+  hold();
+  const asked = expect(add("a", 2, [SECOND])).rejects.toMatchObject(refusal);
+  await turns();
+  const other = add("b", 3, [FIRST], mac(8));
+  await answer(refuse);
+  await Promise.all([asked, other]);
+  await idle();
+  expect(held("a")).toEqual([]);
+  expect(held("b").map((lease) => lease.ip)).toEqual([FIRST]);
+  expect(ledger.lease(SECOND)?.state).toBe("cooling");
+});
+
+test("another address asked for: the old one, in the container's namespace still, is kept though a guest was offered it", async () => {
+  const { add, request, held, hold, answer, ledger, kernel, idle } = writer();
+  await add("a", 1);
+  const before = held("a");
+  hold();
+  const asked = expect(add("a", 2, [SECOND])).rejects.toMatchObject(refusal);
+  await turns();
+  for (const guest of [1, 2, 3, 4]) offerAddress(ledger, pool(), mac(guest), undefined, START);
+  const offered = ledger.offer(FIRST)?.mac;
+  expect(offered).toBe(mac(4));
+  await answer(refuse);
+  await asked;
+  await idle();
+  expect(held("a")).toEqual(before);
+  expect([...kernel]).toEqual([FIRST]);
+  expect(await request(4, FIRST, 60)).toMatchObject({ kind: "refused" });
+  expect(held("a")).toEqual(before);
 });
 
 test("another address asked for: a DEL that came meanwhile leaves neither", async () => {

@@ -34,6 +34,29 @@ test("an address that was offered while its release was not yet durable stays wi
   expect(ledger.lease(ip("10.9.0.2"))?.owner).toEqual(container("a"));
 });
 
+test("a DECLINE on the strength of such an offer takes nothing from the holder who came back", () => {
+  const ledger = new Ledger();
+  for (const id of ["a", "b", "c", "d", "e"]) add(ledger, container(id));
+  const release = { network: "net", containerId: "a", ifname: "eth0", stamp: stamp(2_000) };
+  const undo = ledger.apply(decideDetach(ledger, release, at(0)).changes);
+  expect(offer(ledger, 1)).toMatchObject({ ip: "10.9.0.2" });
+  ledger.apply(undo);
+  const before = ledger.lease(ip("10.9.0.2"));
+  const declined = decideDecline(ledger, pool(), mac(1), ip("10.9.0.2"), at(0));
+  expect(commit(ledger, declined)).toEqual({ quarantined: false });
+  expect(ledger.lease(ip("10.9.0.2"))).toBe(before);
+});
+
+test("a DECLINE of an offered address that still cools puts it into quarantine", () => {
+  const ledger = new Ledger();
+  for (const id of ["a", "b", "c", "d", "e"]) add(ledger, container(id));
+  const release = { network: "net", containerId: "a", ifname: "eth0", stamp: stamp(2_000) };
+  commit(ledger, decideDetach(ledger, release, at(0)));
+  offer(ledger, 1);
+  commit(ledger, decideDecline(ledger, pool(), mac(1), ip("10.9.0.2"), at(0)));
+  expect(ledger.lease(ip("10.9.0.2"))?.state).toBe("quarantined");
+});
+
 test("an address that its guest declined is not bound again on the strength of the offer (X1, Q16)", () => {
   const ledger = new Ledger();
   offer(ledger, 1);

@@ -37,6 +37,7 @@ export function openMemoryStore(options: MemoryStoreOptions = {}): LedgerStore {
   }
 
   return {
+    lost: new Promise(() => undefined),
     load(): Promise<LoadedLedger> {
       const records = [...disk.values()].map((text): LedgerRecord => JSON.parse(text));
       return Promise.resolve({ condition: missing ? "missing" : "sound", records });
