@@ -1,12 +1,13 @@
 // fsck while the broker runs: what differs from the ledger, and mending it through the writer.
 
 import type { Ip } from "#core/address.ts";
-import { type Judged, byHolder, decideEnd } from "#core/detach.ts";
+import type { Judged } from "#core/detach.ts";
 import { type Difference, differenceKinds, isMendable, isSame } from "#core/difference.ts";
 import { BrokerError } from "#core/errors.ts";
 import { decideRecover } from "#core/intake.ts";
 import type { RouteTable } from "#core/ports.ts";
 import type { FsckAnswer } from "#broker/api/contract.ts";
+import { endAll } from "./ending.ts";
 import type { Leasing } from "./leasing.ts";
 import type { Mirroring } from "./mirroring.ts";
 import { resyncRoutes } from "./resync.ts";
@@ -141,8 +142,7 @@ async function release(
     if (lease === undefined) return [];
     return [finding === undefined ? { lease } : { lease, finding }];
   });
-  for (const one of byHolder(due))
-    await leasing.submit("SWEEP", (ledger, moment) => decideEnd(ledger, one, moment));
+  await endAll(leasing, due);
 }
 
 async function dropNeighbours(

@@ -54,6 +54,8 @@ export function createParts(options: PartsOptions): Parts {
     if (what === "commit") {
       telemetry.meters.commit("failed", 0, 0);
       disagreement();
+      // A rewrite may have seen what was undone.
+      mirroring.touch(["SWEEP"]);
     }
     if (what.startsWith("route add ") || what.startsWith("route delete ")) disagreement();
     telemetry.log.warn({ what }, `${what}: ${error.message}`);

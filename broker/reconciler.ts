@@ -3,7 +3,6 @@
 import { dirname } from "node:path";
 import type { Ip } from "#core/address.ts";
 import type { Moment } from "#core/attach.ts";
-import { byHolder, decideEnd } from "#core/detach.ts";
 import type { Finding } from "#core/events.ts";
 import {
   type Rivals,
@@ -20,6 +19,7 @@ import {
 import type { Attachment, Lease } from "#core/lease.ts";
 import type { Evidence, NamespaceState } from "#core/ports.ts";
 import type { Millis } from "#core/time.ts";
+import { endAll } from "./ending.ts";
 import type { Leasing } from "./leasing.ts";
 import { type Task, pause } from "./task.ts";
 
@@ -29,6 +29,8 @@ const PERIOD = 3_600_000;
 const DEBOUNCE = 2_000;
 /** Looks may take at most one part in this many of the time: with many leases they come more rarely. */
 const SHARE = 20;
+/** The longest rest after a look, however long it took: evidence that is due then, or comes, waits no longer. Milliseconds. */
+const LONGEST_REST = 30_000;
 /** After a look that failed, in milliseconds. */
 const RETRY = 10_000;
 /** How often it is asked whether the next look is due, in milliseconds: two comparisons. */
@@ -92,8 +94,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         }
       }
     }
-    for (const judged of byHolder(ended))
-      await leasing.submit("SWEEP", (ledger, moment) => decideEnd(ledger, judged, moment));
+    await endAll(leasing, ended);
     suspects = found;
     lastLook = now;
     return next;
@@ -135,7 +136,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         }
         const lasted = performance.now() - begun;
         await waitFor(next, AbortSignal.any([signal, early.signal]));
-        await pause(Math.max(DEBOUNCE, lasted * SHARE), signal);
+        await pause(Math.min(LONGEST_REST, Math.max(DEBOUNCE, lasted * SHARE)), signal);
       }
     },
   };

@@ -11,6 +11,8 @@ const PERIOD = 3_600_000;
 const DEBOUNCE = 200;
 /** Resyncs may take at most one part in this many of the time: with many routes they come more rarely. */
 const SHARE = 20;
+/** The longest rest after a resync, however long it took: a bridge that is lost then has its routes within 15 s. Milliseconds. */
+const LONGEST_REST = 5_000;
 /** After a resync that failed, in milliseconds. */
 const RETRY = 5_000;
 
@@ -53,7 +55,7 @@ export function createRouteKeeper(options: RouteKeeperOptions): RouteKeeper {
         hasTried();
         const lasted = performance.now() - begun;
         await pause(wait, AbortSignal.any([signal, early.signal]));
-        await pause(Math.max(DEBOUNCE, lasted * SHARE), signal);
+        await pause(Math.min(LONGEST_REST, Math.max(DEBOUNCE, lasted * SHARE)), signal);
       }
     },
   };

@@ -57,6 +57,20 @@ test("changes wake it, and many of them are one", async () => {
   expect(task.looks()).toBe(2);
 });
 
+test("a look that took long does not keep a change waiting for minutes", async () => {
+  const state = world();
+  add(state.ledger, container("a"));
+  confirm(state.ledger, container("a"));
+  state.look = () => "present";
+  state.slowness = 20 * SECOND;
+  await using task = running(state);
+  await task.pass(MINUTE);
+  expect(task.looks()).toBe(1);
+  state.reconciler.touch();
+  await task.pass(MINUTE);
+  expect(task.looks()).toBe(2);
+});
+
 test("once something speaks against a lease it looks again by itself, and then the lease ends", async () => {
   const state = world();
   add(state.ledger, container("a"));

@@ -20,6 +20,8 @@ export interface World {
   readonly asked: Set<string>;
   /** What each scan was asked for. */
   readonly scans: string[];
+  /** Milliseconds that each scan takes. */
+  slowness: number;
   /** Addresses of the leases that each commit changed. */
   readonly commits: string[][];
   /** One look after that much time; answers when the next one is due. */
@@ -61,6 +63,7 @@ export function world(): World {
       attachment: async (attachment) => state.look(attachment),
       scan: async (only, about) => {
         state.scans.push(only ?? "all");
+        if (state.slowness > 0) await new Promise((done) => setTimeout(done, state.slowness));
         for (const address of about ?? []) state.asked.add(address);
         return state.seen;
       },
@@ -77,6 +80,7 @@ export function world(): World {
     events,
     asked: new Set(),
     scans: [],
+    slowness: 0,
     commits: [],
     pass(after = 0) {
       state.now += after;
