@@ -4,6 +4,8 @@ import * as fs from "node:fs";
 
 /** IMAGE_SECTION in plugin/memory-quickjs.h */
 const SECTION = ".engine";
+/** What a runtime never asks. */
+const PREPARE = "--prepare";
 const MAX_IMAGE_BYTES = 4 * 1024 * 1024;
 /** A processor without the newer instructions, as glibc's tunables describe one. */
 const PLAIN_PROCESSOR = {
@@ -14,7 +16,7 @@ const PLAIN_PROCESSOR = {
 /**
  * An executable without an image writes to standard output what its memory holds when the engine is ready for a call;
  * that becomes a section of the file. Linked statically, it finds everything at the same address in each process.
- * `image` is a file that this may leave behind. Throws when two images differ.
+ * `image` is a file that this may leave behind. Throws when two images differ, or the result does not serve.
  */
 export function keepPreparedEngine(executable: string, image: string): void {
   const made = prepare(executable, {});
@@ -25,10 +27,15 @@ export function keepPreparedEngine(executable: string, image: string): void {
   execFileSync("objcopy", ["--update-section", `${SECTION}=${image}`, executable], {
     stdio: ["ignore", "inherit", "inherit"],
   });
+  execFileSync(executable, {
+    input: '{"cniVersion":"1.1.0"}',
+    stdio: ["pipe", "ignore", "inherit"],
+    env: { CNI_COMMAND: "VERSION" },
+  });
 }
 
 function prepare(executable: string, env: Record<string, string>): Buffer {
-  return execFileSync(executable, {
+  return execFileSync(executable, [PREPARE], {
     stdio: ["ignore", "pipe", "inherit"],
     env,
     maxBuffer: MAX_IMAGE_BYTES,

@@ -89,6 +89,9 @@ static void *prepare_image(void *failure) {
   return NULL;
 }
 
+/* Named by packaging/engine-image.ts. */
+#define PREPARE "--prepare"
+
 /*
  * What build.ts asks of an executable without an image: writes it to standard output. The engine remembers where the stack
  * is, and the kernel puts that elsewhere each time: it is prepared on a stack of its own, so that all images are the same.
@@ -117,9 +120,12 @@ static int serve(const struct engine *engine) {
   return give_up(state < 0 ? reason_of_exception(job) : "the script ended without an exit code");
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   if (fill_standard_descriptors() < 0) return 1;
   if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) return give_up("SIGPIPE cannot be ignored");
   struct engine *engine = engine_image();
-  return engine->runtime ? serve(engine) : make_image();
+  if (engine->runtime) return serve(engine);
+  /* A runtime gives no arguments: to it, an executable that was not finished must not seem to have done anything. */
+  if (argc == 2 && strcmp(argv[1], PREPARE) == 0) return make_image();
+  return give_up("the executable has no prepared script engine; build it again");
 }

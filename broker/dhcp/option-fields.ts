@@ -18,18 +18,27 @@ export type OptionMap = ReadonlyMap<number, Uint8Array>;
  * accepted. Answers false for an option that does not end inside the area; then the map must not be used.
  */
 export function readOptions(area: Uint8Array, into: Map<number, Uint8Array>): boolean {
+  // Joined at the end: done piece by piece, many short ones would be copied once for each of them.
+  let repeated: Map<number, Uint8Array[]> | undefined;
   let at = 0;
   while (at < area.length) {
     const code = area[at++];
     if (code === PAD) continue;
-    if (code === undefined || code === END) return true;
+    if (code === undefined || code === END) break;
     const length = area[at++];
     if (length === undefined || at + length > area.length) return false;
     const piece = area.subarray(at, at + length);
-    const before = into.get(code);
-    into.set(code, before === undefined ? piece : joined(before, piece));
     at += length;
+    const before = into.get(code);
+    if (before === undefined) into.set(code, piece);
+    else {
+      repeated ??= new Map();
+      const parts = repeated.get(code) ?? [before];
+      parts.push(piece);
+      repeated.set(code, parts);
+    }
   }
+  for (const [code, parts] of repeated ?? []) into.set(code, joined(parts));
   return true;
 }
 
@@ -58,9 +67,12 @@ export function writeField(area: Uint8Array, at: number, { code, value }: Option
 
 export const END_OPTION = END;
 
-function joined(one: Uint8Array, other: Uint8Array): Uint8Array {
-  const both = new Uint8Array(one.length + other.length);
-  both.set(one);
-  both.set(other, one.length);
-  return both;
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

@@ -7,11 +7,18 @@ const UDP_HEADER = 8;
 const ETHERNET_SOURCE = 6;
 const GIADDR = 24;
 const CHADDR = 28;
+/**
+ * Bytes of the longest DHCP message that passes, above what any client sends in one frame. A longer one costs its sender
+ * nothing, because the kernel puts fragments together, and the one thread that serves everybody much.
+ */
+export const LONGEST_REQUEST = 4_096;
 /** Bytes that an accepted datagram may have; all of it. */
 const WHOLE = 0xffff;
 
 const LOAD_WORD = 0x20;
 const LOAD_HALF = 0x28;
+const LOAD_LENGTH = 0x80;
+const JUMP_IF_GREATER = 0x25;
 const JUMP_IF_EQUAL = 0x15;
 const JUMP_IF_EQUAL_X = 0x1d;
 const COPY_TO_X = 0x07;
@@ -29,7 +36,8 @@ interface Instruction {
 
 /**
  * Lets a datagram pass when the frame's source is the client's hardware address and no relay is named. With
- * `allowRelay`, what names a relay passes whatever its frame says. A load behind the datagram's end drops it.
+ * `allowRelay`, what names a relay passes whatever its frame says. None passes with a message above
+ * {@link LONGEST_REQUEST}. A load behind the datagram's end drops it.
  * The result is an array of `struct sock_filter`.
  */
 export function filterProgram(allowRelay: boolean): Uint8Array {
@@ -38,6 +46,8 @@ export function filterProgram(allowRelay: boolean): Uint8Array {
   const toX: Instruction = { code: COPY_TO_X };
   const sameAsX: Instruction = { code: JUMP_IF_EQUAL_X, yes: "next", no: "drop" };
   return assemble([
+    { code: LOAD_LENGTH },
+    { code: JUMP_IF_GREATER, k: UDP_HEADER + LONGEST_REQUEST, yes: "drop", no: "next" },
     word(UDP_HEADER + GIADDR),
     { code: JUMP_IF_EQUAL, k: 0, yes: "own-mac", no: allowRelay ? "accept" : "drop" },
     { ...word(FROM_FRAME + ETHERNET_SOURCE), label: "own-mac" },

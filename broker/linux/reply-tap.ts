@@ -21,6 +21,8 @@ const FRAME_BYTES = 2_048;
 const RECEIVE_BUFFER_BYTES = 64 * 1024;
 const READ_LIMIT = 64;
 const ETHERNET_HEADER = 14;
+/** Without options (RFC 791 3.1). */
+const IP_HEADER = 20;
 const UDP_HEADER = 8;
 const SERVER_PORT = 67;
 const CLIENT_PORT = 68;
@@ -50,10 +52,11 @@ export function openReplyTap(bridge: string): ReplyTap {
     hear() {
       const tap = follow();
       const heard: HeardReply[] = [];
-      while (tap !== undefined && heard.length < READ_LIMIT) {
+      for (let read = 0; tap !== undefined && read < READ_LIMIT; read++) {
         const length = socketCalls.recv(tap.fd, frame, frame.length, 0);
         if (length <= 0) break;
-        heard.push(replyIn(frame.subarray(0, length)));
+        const reply = replyIn(frame.subarray(0, length));
+        if (reply !== undefined) heard.push(reply);
       }
       return heard;
     },
@@ -82,8 +85,10 @@ function macOf(link: string): Mac | undefined {
   }
 }
 
-function replyIn(frame: Buffer): HeardReply {
+/** Undefined for a frame without room for its headers: the filter looks at no more than it needs. */
+function replyIn(frame: Buffer): HeardReply | undefined {
   const header = (frame.readUInt8(ETHERNET_HEADER) & 0x0f) * 4;
+  if (header < IP_HEADER || frame.length < ETHERNET_HEADER + header + UDP_HEADER) return undefined;
   const mac: Mac = macFromBytes(frame.subarray(6, 12));
   const source: Ip = ipv4FromUint(frame.readUInt32BE(ETHERNET_HEADER + 12));
   // The frame is read again for the next one.

@@ -113,6 +113,17 @@ export async function sendRaw(guest: NetworkNamespace, message: Uint8Array): Pro
   await guest.exec([NODE, script("dhcp-send.ts"), "eth0", Buffer.from(message).toString("hex")]);
 }
 
+/** Sends a message to the server's port as a program with an address does, in as many fragments as it takes. */
+export async function sendDatagram(
+  guest: NetworkNamespace,
+  server: string,
+  message: Uint8Array,
+): Promise<void> {
+  // As input, because one argument may have 128 KiB.
+  const input = Buffer.from(message).toString("hex");
+  await guest.exec([NODE, script("dhcp-datagram.ts"), server], { input });
+}
+
 /** What the relay at `own` gets back, in hexadecimal. */
 export async function throughRelay(
   relay: NetworkNamespace,

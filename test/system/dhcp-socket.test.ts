@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { decodeReply } from "#broker/dhcp/reply.ts";
+import { LONGEST_REQUEST } from "#broker/linux/dhcp-filter.ts";
 import { addBridge } from "#test/netns/namespaces.ts";
 import { waitFor } from "#test/netns/wait-for.ts";
 import { client, clientPacket } from "#test/dhcp/client-packet.ts";
@@ -10,6 +11,7 @@ import {
   dhcpSetting,
   GUEST_MAC,
   plug,
+  sendDatagram,
   sendRaw,
   startServer,
   throughRelay,
@@ -36,6 +38,26 @@ describe("the kernel's filter", () => {
       sent: { offer: 1, nak: 0 },
       dropped: {},
       socket: { sent: 1, unsent: 0 },
+    });
+  });
+
+  test("lets no datagram pass that is longer than any client's", async () => {
+    await using net = await dhcpSetting();
+    await net.guest.exec(["ip", "addr", "add", "10.92.0.9/24", "dev", "eth0"]);
+    const padded = (length: number) => {
+      const message = Buffer.alloc(length);
+      message.set(clientPacket({ mac: guest }));
+      return message;
+    };
+    for (const length of [65_507, LONGEST_REQUEST + 1, LONGEST_REQUEST])
+      await sendDatagram(net.guest, "10.92.0.1", padded(length));
+    await waitFor(
+      async () => JSON.stringify(await net.server.ask("counters")).includes('"offer":1'),
+      { what: "the offer" },
+    );
+    expect(await net.server.ask("counters")).toMatchObject({
+      received: { discover: 1 },
+      dropped: {},
     });
   });
 
