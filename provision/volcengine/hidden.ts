@@ -10,8 +10,10 @@ import { HIDDEN_MS } from "./waiting.ts";
 export function hiddenTries(scope: Scope, seen: Network, now: number): readonly string[] {
   const { provisioning, nodeName } = scope;
   const entries = provisioning?.entries ?? [];
+  // A step asks anew for as long as it waits for its turn: only one that has ended tells when it asked last.
   const asked = entries.filter(
-    ({ at, refused }) => refused !== true && now - Date.parse(at) < HIDDEN_MS,
+    ({ at, state, refused }) =>
+      refused !== true && (state === "intended" || now - Date.parse(at) < HIDDEN_MS),
   );
   const hidden = asked.filter(({ step, notes }) => {
     if (isDeleted(entries, notes["eniID"] ?? notes["subnetID"])) return false;

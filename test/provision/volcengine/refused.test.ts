@@ -8,6 +8,8 @@ import { type TestNode, openNode } from "./node.ts";
 
 const small = { poolSize: 20 };
 const LASTING = 99;
+/** As long as a step may wait for its turn, or to be let through. */
+const TURN_MS = 45 * 60_000;
 
 const refusedSteps = (node: TestNode) =>
   (provisioningOf(node.pool())?.entries ?? [])
@@ -69,6 +71,23 @@ describe.each(makes)("%s that is denied", (call, step) => {
     expect(refusedSteps(node)).toEqual([]);
     show(node);
     node.fake.faults.clear();
+    await node.teardown();
+    expect(node.fake.audit()).toMatchObject({ clean: true });
+  });
+
+  it("long after its step began, and then killed: what shows late is torn down", async () => {
+    await using node = await openNode();
+    const begin = node.fake.log.begin.bind(node.fake.log);
+    node.fake.log.begin = (begun, at) => {
+      if (begun.action !== call) return begin(begun, at);
+      node.fake.advance(TURN_MS);
+      node.kill();
+      return begin(begun, node.fake.now());
+    };
+    await expect(node.init(small)).rejects.toThrow("killed");
+    node.fake.log.begin = begin;
+    await expect.poll(() => made(node)).toHaveLength(1);
+    show(node);
     await node.teardown();
     expect(node.fake.audit()).toMatchObject({ clean: true });
   });
