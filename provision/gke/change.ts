@@ -35,8 +35,23 @@ export interface ListChange {
   checkOwner(): Promise<void>;
 }
 
-/** Ends when reading shows what is wanted. */
+/** Whether any request of this run may have been carried out, or may be still. */
+interface Asked {
+  doubt: boolean;
+}
+
+/** Ends when reading shows what is wanted. When nothing of it was made, that is kept: what shows later is not ours. */
 export async function makeChange(input: ListChange): Promise<StepOutcome> {
+  const asked: Asked = { doubt: false };
+  try {
+    return await changed(input, asked);
+  } catch (thrown) {
+    if (!asked.doubt) await input.run.refused();
+    throw thrown;
+  }
+}
+
+async function changed(input: ListChange, asked: Asked): Promise<StepOutcome> {
   const { run, timing } = input;
   let noted = run.before["fingerprint"];
   let transfer: number | undefined;
@@ -47,7 +62,8 @@ export async function makeChange(input: ListChange): Promise<StepOutcome> {
     if (noted !== undefined && noted !== fingerprint) await run.renewToken();
     const repeated = noted === fingerprint;
     await run.note({ fingerprint, operation: "" });
-    const failure = await attempt(input, { fingerprint, requestId: run.token }, send, repeated);
+    const change = { fingerprint, requestId: run.token };
+    const failure = await attempt(input, change, send, { asked, repeated });
     noted = "";
     if (isInUse(failure)) {
       transfer ??= timing.now() + TRANSFER_DEADLINE;
@@ -80,15 +96,19 @@ async function attempt(
   { api, timing, scope, run }: ListChange,
   change: Change,
   send: (change: Change) => Promise<Operation>,
-  repeated: boolean,
+  { asked, repeated }: { readonly asked: Asked; readonly repeated: boolean },
 ): Promise<CallFailure | undefined> {
   let failure: CallFailure | undefined;
+  let accepted = false;
   try {
     const { name } = await send(change);
+    accepted = true;
     await run.note({ operation: name });
     run.progress(`waiting for ${name}`);
     failure = await waitFor({ api, timing, scope, signal: run.signal }, name);
+    if (failure?.definite !== true) asked.doubt = true;
   } catch (thrown) {
+    if (accepted || !(thrown instanceof CallFailure && thrown.definite)) asked.doubt = true;
     if (!(thrown instanceof CallFailure && (isStale(thrown) || isInUse(thrown)))) throw thrown;
     failure = thrown;
   }

@@ -30,6 +30,8 @@ export class CallFailure extends Error {
   readonly reason: string;
   /** Milliseconds that the answer asks to wait. */
   readonly retryAfter: number | undefined;
+  /** Whether it is certain that nothing was applied; false also when an earlier try of the call had no clear answer. */
+  definite: boolean;
 
   constructor(
     call: string,
@@ -44,6 +46,7 @@ export class CallFailure extends Error {
     this.status = status;
     this.reason = reason;
     this.retryAfter = options.retryAfter;
+    this.definite = status >= 400 && status < 500 && status !== 408;
   }
 }
 

@@ -33,10 +33,13 @@ export const isOfThisInstance = (
   identity: NodeIdentity,
 ): boolean => provisioning?.node["instance"] === identity.instance;
 
-/** Aliases that this node's journal says we add or have added; a step that was only intended may have been made. */
+/**
+ * Aliases that this node's journal says we add or have added. A step that was only intended may have been made, unless
+ * every request for it was refused: an alias that is there all the same is somebody else's.
+ */
 export function ownAliases(provisioning: Provisioning | undefined): readonly RangeStep[] {
-  return (provisioning?.entries ?? []).flatMap(({ step }) => {
-    const parsed = parseRangeStep(step);
+  return (provisioning?.entries ?? []).flatMap(({ step, refused }) => {
+    const parsed = refused === true ? undefined : parseRangeStep(step);
     return parsed?.kind === "add-alias" ? [parsed] : [];
   });
 }

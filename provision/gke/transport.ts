@@ -62,9 +62,11 @@ export class Transport {
   async call(request: ApiRequest, signal: AbortSignal): Promise<unknown> {
     const { limits, timing } = this.#options;
     let renewed = false;
+    let uncertain = false;
     const { client } = await this.#options.credentials(signal);
     const before = client.credentials.access_token;
     const classified = (thrown: unknown) => {
+      uncertain ||= !(thrown instanceof CallFailure && thrown.definite);
       // A token that was revoked before its time is asked for anew, once; another call may have done so.
       const refused = thrown instanceof CallFailure && thrown.status === 401;
       if (!refused || renewed) return classify(thrown, timing);
@@ -79,6 +81,8 @@ export class Transport {
       call: (_, limited) => this.#once(client, request, limited),
       classify: classified,
     }).catch((thrown: unknown) => {
+      // An earlier try may have been served, whatever the last one was told.
+      if (thrown instanceof CallFailure && uncertain) thrown.definite = false;
       if (!(thrown instanceof DeadlineError)) throw thrown;
       throw new CallFailure(request.name, 0, "deadline", thrown.message, { cause: thrown });
     });

@@ -183,7 +183,9 @@ export class TestNode implements Disposable {
     let saves = 0;
     return async (pool) => {
       saves++;
-      if (kill?.save === saves && kill.when === "before") throw new Error("killed");
+      // A process that was killed writes nothing more.
+      const dead = kill !== undefined && saves > kill.save;
+      if (dead || (kill?.save === saves && kill.when === "before")) throw new Error("killed");
       this.pool = parsePoolFile(formatPoolFile(pool), "pool.json");
       if (kill?.save === saves) throw new Error("killed");
     };
