@@ -98,7 +98,7 @@ export function planAdoption(
     subnet: formatPrefix(subnet),
     gateway,
     primaryNIC,
-    secondaryNICs: existing?.secondaryNICs ?? secondaryNics(request, facts, primaryNIC),
+    secondaryNICs: secondaryNics(request, facts, primaryNIC),
     ips,
     eniIDs: existing?.eniIDs ?? [],
     subnetID: existing?.subnetID ?? "",
@@ -149,12 +149,13 @@ function warningsOf(request: AdoptionRequest, pool: PoolFile): readonly string[]
   return warnings;
 }
 
-/** On Volcengine packets come in by cards without an address; elsewhere there are none. */
+/** As recorded, once some are. On Volcengine packets come in by cards without an address; elsewhere there are none. */
 function secondaryNics(
   { platform, bridge }: AdoptionRequest,
-  { links, addresses }: AdoptionFacts,
+  { links, addresses, existing }: AdoptionFacts,
   primaryNic: string,
 ): readonly string[] {
+  if (existing !== undefined && existing.secondaryNICs.length > 0) return existing.secondaryNICs;
   if (platform !== "volcengine") return [];
   return links.filter(
     (link) =>

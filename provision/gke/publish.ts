@@ -11,6 +11,7 @@ import {
 import type { Difference, Goal, Published } from "#provision/cloud.ts";
 import { provisioningOf } from "#provision/journal.ts";
 import type { PoolFile } from "#provision/pool-file.ts";
+import { remedyOf } from "#provision/remedy.ts";
 import { RANGE_REMEDY, type GkeSeen, placeOf } from "./seen.ts";
 import { isOfThisInstance } from "./steps.ts";
 
@@ -74,7 +75,7 @@ export function compare(pool: PoolFile, seen: GkeSeen): readonly Difference[] {
       what: `alias range on ${nic.name} of ${instance.name}`,
       recorded: pool.subnet,
       found: nic.aliasIpRanges.map(({ ipCidrRange }) => ipCidrRange).join(", ") || "none",
-      hint: "guests cannot be reached: run cocoon-net init again",
+      hint: `guests cannot be reached: ${remedyOf(pool)}`,
       topic: "origin",
     });
   else differences.push(...originDifferences(pool, alias.subnetworkRangeName ?? ""));
@@ -85,14 +86,14 @@ export function compare(pool: PoolFile, seen: GkeSeen): readonly Difference[] {
       what: `link with the MAC ${seen.mac} of nic0`,
       recorded: pool.primaryNIC || "none",
       found: seen.link ?? "none",
-      hint: "run cocoon-net init again, or adopt with the right --primary-nic",
+      hint: `${remedyOf(pool)}, or adopt with the right --primary-nic`,
     });
   if (seen.agent.units.length > 0 && !seen.agent.routesOff)
     differences.push({
       what: "the guest agent's routes for alias ranges",
       recorded: "off",
       found: "on",
-      hint: "run cocoon-net init again; until then the broker removes the route whenever it comes back",
+      hint: `${remedyOf(pool)}; until then the broker removes the route whenever it comes back`,
       topic: "agent",
     });
   return differences;

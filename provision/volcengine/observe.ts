@@ -9,6 +9,7 @@ import { hiddenTries } from "./hidden.ts";
 import type { Host } from "./host.ts";
 import { readInstance, readLimits } from "./instance.ts";
 import { type Network, nodeSubnet, readNetwork } from "./network.ts";
+import { guestInterfaces } from "./ownership.ts";
 import { type SeenGroup, type VolcengineSeen, isTagged } from "./seen.ts";
 import { SETTLE, pause, waiting } from "./waiting.ts";
 
@@ -42,8 +43,12 @@ export async function observe(
   const groups: SeenGroup[] = [];
   for (const id of groupIds) groups.push(await readGroup(api, id, signal));
   const recorded = scope.pool?.eniIDs ?? [];
+  const adopted =
+    scope.provisioning?.state === "adopted"
+      ? guestInterfaces({ interfaces, instance: instance.InstanceId })
+      : [];
   const others = interfaces
-    .filter(({ id }) => recorded.includes(id))
+    .filter((one) => recorded.includes(one.id) || adopted.includes(one))
     .flatMap((one) => one.groups.filter((id) => !groupIds.includes(id)));
   const guestGroups: SeenGroup[] = [];
   for (const id of new Set(others)) guestGroups.push(await readGroup(api, id, signal));

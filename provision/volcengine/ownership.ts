@@ -25,6 +25,19 @@ export function journaledInterfaces(provisioning: Provisioning | undefined): Rea
   );
 }
 
+/** What an adopted node has: secondary interfaces that are attached here, whoever made them. */
+export const guestInterfaces = ({
+  interfaces,
+  instance,
+}: Pick<VolcengineSeen, "interfaces" | "instance">): readonly SeenInterface[] =>
+  interfaces.filter(
+    (one) =>
+      one.instance === instance &&
+      one.type === "secondary" &&
+      one.status !== "Deleting" &&
+      !one.serviceManaged,
+  );
+
 /** Whether it is still on its way, or a leftover: an earlier instance's may still be in another run's hands. */
 export function mayTake(
   one: SeenInterface,

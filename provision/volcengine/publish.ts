@@ -5,8 +5,9 @@ import { type Prefix, formatPrefix, parsePrefix, prefixLast } from "#core/prefix
 import type { Difference, DifferenceTopic, Goal, Published } from "#provision/cloud.ts";
 import { type Attachment, provisioningOf } from "#provision/journal.ts";
 import type { PoolFile } from "#provision/pool-file.ts";
+import { isAdopted, remedyOf } from "#provision/remedy.ts";
 import { authorizeCommand, ingressOf } from "./ingress.ts";
-import { placementOf } from "./ownership.ts";
+import { guestInterfaces, placementOf } from "./ownership.ts";
 import { interfacesOfNode, nodeLayout } from "./plan.ts";
 import { subnetNamed } from "./plan-subnet.ts";
 import { type SeenInterface, type SeenSubnet, type VolcengineSeen, sameBlock } from "./seen.ts";
@@ -117,10 +118,12 @@ function leftoverDifferences(
   ];
 }
 
+/** What an init or adopt recorded and is not so. Of an adopted node, whose interfaces bear no tags, all in its subnet count. */
 export function compare(pool: PoolFile, seen: VolcengineSeen): readonly Difference[] {
   const block = parsePrefix(pool.subnet);
   const subnet = seen.subnets.find((one) => block !== undefined && sameBlock(one.block, block));
-  const again = "run cocoon-net init again";
+  const adopted = isAdopted(pool);
+  const again = remedyOf(pool);
   const differences: Difference[] = [];
   const differ = (
     what: string,
@@ -132,7 +135,9 @@ export function compare(pool: PoolFile, seen: VolcengineSeen): readonly Differen
     if (recorded === found) return;
     differences.push({ what, recorded, found, hint, ...(topic === undefined ? {} : { topic }) });
   };
-  differ(`subnet ${pool.subnet}`, pool.subnetID, subnet?.id ?? "nothing", again, "origin");
+  // adopt asks no cloud, hence records no ID: any subnet of that block is the one that is meant.
+  const subnetID = pool.subnetID === "" && adopted ? (subnet?.id ?? "there") : pool.subnetID;
+  differ(`subnet ${pool.subnet}`, subnetID, subnet?.id ?? "nothing", again, "origin");
   const byId = new Map(seen.interfaces.map((one) => [one.id, one]));
   for (const id of pool.eniIDs) {
     const one = byId.get(id);
@@ -146,10 +151,10 @@ export function compare(pool: PoolFile, seen: VolcengineSeen): readonly Differen
             : `attached to ${one.instance}`;
     differ(`interface ${id}`, "attached", found, again);
   }
-  const ours = interfacesOfNode(seen, provisioningOf(pool));
+  const ours = adopted ? guestInterfaces(seen) : interfacesOfNode(seen, provisioningOf(pool));
   const here = ours.filter((one) => one.instance === seen.instance && one.subnetID === subnet?.id);
   for (const one of here)
-    if (!pool.eniIDs.includes(one.id))
+    if (!adopted && !pool.eniIDs.includes(one.id))
       differ(`interface ${one.id}`, "nothing", "attached, ours", again);
   const assigned = new Set(here.flatMap(({ ips }) => ips));
   const listed = new Set(pool.ips);
@@ -158,8 +163,11 @@ export function compare(pool: PoolFile, seen: VolcengineSeen): readonly Differen
       ? "none"
       : `${ips.length} (${ips.slice(0, 3).join(" ")}${ips.length > 3 ? " …" : ""})`;
   const missing = [...listed].filter((ip) => !assigned.has(ip));
-  const surplus = [...assigned].filter((ip) => !listed.has(ip) && ip !== pool.gateway);
-  differ("recorded addresses that no interface has", "none", count(missing), again);
+  // Who adopts a node names how many addresses are used; others may have the rest.
+  const surplus = [...assigned].filter((ip) => !adopted && !listed.has(ip) && ip !== pool.gateway);
+  const fewer = `give them to an interface of this node, or adopt with a smaller --pool-size: ${again}`;
+  const lacking = adopted ? fewer : again;
+  differ("recorded addresses that no interface has", "none", count(missing), lacking);
   differ("addresses of the interfaces that are not recorded", "none", count(surplus), again);
   for (const one of here) {
     const link = linkOf(one, seen);

@@ -82,7 +82,7 @@ export interface VolcengineSeen {
   /** On the instance, in the node's subnet, and with our tags. */
   readonly interfaces: readonly SeenInterface[];
   readonly groups: readonly SeenGroup[];
-  /** Those of the recorded interfaces that are not in `groups`. */
+  /** Those of the recorded interfaces, of an adopted node's all, that are not in `groups`. */
   readonly guestGroups: readonly SeenGroup[];
   /** `eniIDs` of pool.json. */
   readonly recorded: readonly string[];

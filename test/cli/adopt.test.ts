@@ -87,6 +87,19 @@ describe("the plan", () => {
     expect(result.pool.ips ?? []).not.toContain(result.pool.gateway);
   });
 
+  test("names cards that were plugged in after the first time, and keeps those that are recorded", () => {
+    const cloud = { platform: "volcengine" as const };
+    const first = plan(cloud, { links: ["eth0"] });
+    expect(first).toMatchObject({
+      pool: { secondaryNICs: [] },
+      warnings: [expect.stringContaining("attach the ENIs")],
+    });
+    const second = plan(cloud, { existing: first.pool });
+    expect(second).toMatchObject({ pool: { secondaryNICs: ["eth1"] }, warnings: [] });
+    const third = plan(cloud, { existing: second.pool, links: ["eth0"] });
+    expect(third.pool.secondaryNICs).toEqual(["eth1"]);
+  });
+
   test("without a default route it warns", () => {
     expect(plan({}, { defaultNic: undefined })).toMatchObject({
       pool: { primaryNIC: "" },
