@@ -6,6 +6,7 @@ import type { Ip } from "#core/address.ts";
 import { addressesSeenBy } from "#core/judgement.ts";
 import type { Ledger } from "#core/ledger.ts";
 import type { Evidence, LedgerStore, LoadedLedger, Mirror } from "#core/ports.ts";
+import { forgetClock } from "#core/clock-step.ts";
 import { decideReboot } from "#core/reboot.ts";
 import type { LedgerRecord } from "#core/record.ts";
 import type { Pool } from "#core/range.ts";
@@ -66,9 +67,11 @@ export async function recoverFromEvidence(
   condition: LoadedLedger["condition"],
 ): Promise<{ readonly found: readonly Ip[]; readonly ofEarlierBoots: number }> {
   const sightings = await evidence.scan(condition === "sound" ? "namespace" : undefined);
-  const { found } = await leasing.submit("RECOVER", (ledger, moment) =>
-    decideRecover(ledger, pool, sightings, moment),
-  );
+  const { found } = await leasing.submit("RECOVER", (ledger, moment) => {
+    const decision = decideRecover(ledger, pool, sightings, moment);
+    const forgotten = condition === "sound" ? [] : forgetClock(ledger);
+    return { ...decision, changes: [...decision.changes, ...forgotten] };
+  });
   const inNamespace = addressesSeenBy(sightings, "namespace");
   const { released } = await leasing.submit("SWEEP", (ledger, moment) =>
     decideReboot(ledger, inNamespace, moment),

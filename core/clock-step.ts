@@ -1,7 +1,7 @@
 // Times in the ledger are of a wall clock that may have been set while no broker ran: they are put right once, at start.
 
 import type { Change, LedgerRecord } from "./record.ts";
-import { putLease } from "./record.ts";
+import { metaKey, putLease } from "./record.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Lease, Tombstone } from "./lease.ts";
 import { COOLING_TIME, QUARANTINE_TIME, STICKY_TIME, TOMBSTONE_TIME } from "./limits.ts";
@@ -35,9 +35,16 @@ export const rememberClock = (memory: ClockMemory): Change => ({
 });
 
 /**
+ * For the first commit to a ledger that was begun anew: beside what was salvaged stand records of the clock of now from then
+ * on, and no step can be told for both. Nor twice: a start that dies before the times are put right leaves it `unknown`.
+ */
+export const forgetClock = (ledger: Ledger): readonly Change[] =>
+  ledger.meta("boot") === undefined ? [] : [{ op: "delete", key: metaKey("boot") }];
+
+/**
  * - `same`: the broker's clock goes on as it was, so that nothing ends early or late over a restart.
  * - `stepped`: somebody set the clock in this boot; all times move by `by`, so that what is left of each stays the same.
- * - `unknown`: another boot, or a ledger of before; how long the machine was away cannot be told from a clock that was set.
+ * - `unknown`: another boot, a ledger of before or one begun anew; how long the machine was away cannot be told from a clock that was set.
  */
 export type Continuation =
   | { readonly kind: "same"; readonly offset: Millis }

@@ -50,7 +50,7 @@ export function recordKey(record: LedgerRecord): RecordKey {
     case "cursor":
       return `cursor ${record.cursor.name}` as RecordKey;
     case "meta":
-      return `meta ${record.meta.name}` as RecordKey;
+      return metaKey(record.meta.name);
     default:
       return record satisfies never;
   }
@@ -61,6 +61,7 @@ export const leaseKey = (ip: Ip): RecordKey => `lease ${ip}` as RecordKey;
 export const ipOfKey = (key: RecordKey): Ip | undefined =>
   key.startsWith("lease ") ? (key.slice("lease ".length) as Ip) : undefined;
 export const tombstoneKey = (key: OwnerKey): RecordKey => `tombstone ${key}` as RecordKey;
+export const metaKey = (name: Meta["name"]): RecordKey => `meta ${name}` as RecordKey;
 export const affinityKey = (mac: Mac): RecordKey => `affinity ${mac}` as RecordKey;
 
 export const putLease = (lease: Lease): Change => ({ op: "put", record: { kind: "lease", lease } });

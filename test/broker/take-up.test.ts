@@ -8,7 +8,7 @@ import { decideConfirm } from "#core/detach.ts";
 import { ownerKey } from "#core/lease.ts";
 import type { Change } from "#core/record.ts";
 import { COOLING_TIME, STICKY_TIME } from "#core/limits.ts";
-import type { Evidence, Mirror, Sighting } from "#core/ports.ts";
+import type { Evidence, LedgerStore, Mirror, Sighting } from "#core/ports.ts";
 import { DAY, HOUR } from "#core/time.ts";
 import { type Parts, createParts } from "#broker/parts.ts";
 import { Standing } from "#broker/standing.ts";
@@ -33,6 +33,10 @@ class Machine {
   boottime = HOUR;
   seen: readonly Sighting[] = [];
   parts: Parts | undefined;
+  /** The next start finds a ledger that was put aside, and what could be read of it. */
+  damaged = false;
+  /** Commits until the process is killed. */
+  commitsLeft = Infinity;
 
   get bootId(): string {
     return `b00${this.boots}`;
@@ -57,10 +61,18 @@ class Machine {
       now: () => clock.now(),
       destination: nowhere,
     });
-    const store = openMemoryStore({
+    const whole = openMemoryStore({
       disk: this.disk,
-      beforeCommit: async (changes) => void this.commits.push(changes),
+      beforeCommit: async (changes) => {
+        if (this.commitsLeft-- <= 0) throw new Error("the process was killed");
+        this.commits.push(changes);
+      },
     });
+    const { damaged } = this;
+    const store: LedgerStore = {
+      ...whole,
+      load: async () => ({ ...(await whole.load()), ...(damaged ? { condition: "damaged" } : {}) }),
+    };
     const mirror: Mirror = { read: async () => undefined, digest: () => "", write: async () => "" };
     const spool = {
       list: async () => [],
@@ -223,5 +235,37 @@ test("a lost ledger's first commit holds what was found in use: nothing about cl
   expect(ledger.lease(ip("10.9.0.5"))).toMatchObject({ owner: { kind: "found" } });
   expect(await machine.add("a")).toBe("10.9.0.2");
 });
+
+test.each([HOUR, -HOUR])(
+  "a damaged ledger and a clock set by %i: what was found, or released, at this start keeps its times",
+  async (step) => {
+    for (const killed of [false, true]) {
+      const machine = new Machine();
+      await machine.start();
+      await machine.guest();
+      machine.wall += step;
+      machine.damaged = true;
+      machine.seen = [{ ip: ip("10.9.0.5"), evidence: "namespace" }];
+      machine.commitsLeft = killed ? 1 : Infinity;
+      const started = machine.start();
+      if (killed) {
+        await expect(started).rejects.toThrow("the process was killed");
+        machine.damaged = false;
+        machine.commitsLeft = Infinity;
+        await machine.start();
+      } else await started;
+      const { ledger } = machine.parts ?? {};
+      expect(ledger?.lease(ip("10.9.0.5"))?.since).toBe(machine.wall);
+      const guest = ledger?.lease(GUEST_IP);
+      expect(guest?.state).toBe("leased");
+      expect(guest?.until).toBeGreaterThanOrEqual(machine.wall + (LEASE_SECONDS / 2) * 1_000);
+      // From here on the clock is known again.
+      const { length: commits } = machine.commits;
+      machine.damaged = false;
+      await machine.start();
+      expect(machine.commits).toHaveLength(commits);
+    }
+  },
+);
 
 const byIp = (one: { ip: string }, other: { ip: string }): number => (one.ip < other.ip ? -1 : 1);
