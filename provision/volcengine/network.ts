@@ -37,8 +37,7 @@ export async function readNetwork(
   signal: AbortSignal,
 ): Promise<Network> {
   const subnets = await readSubnets(api, vpc, signal);
-  const subnet = nodeSubnet(subnets, scope);
-  return { subnets, interfaces: await readInterfaces(api, scope, vpc, subnet?.id, signal) };
+  return { subnets, interfaces: await readInterfaces(api, scope, vpc, subnets, signal) };
 }
 
 export const nodeSubnet = (subnets: readonly SeenSubnet[], scope: Scope): SeenSubnet | undefined =>
@@ -62,24 +61,28 @@ async function readSubnets(
   return found.flatMap(subnetOf);
 }
 
-/** By instance and by subnet; by tags too, when nothing says where else ours might be. */
+/**
+ * By instance; by tags, since an earlier run may have been given another subnet; and all that is in the node's subnet or
+ * in one that its tags name, since a subnet must not be thought empty because nobody looked.
+ */
 async function readInterfaces(
   api: Api,
   scope: Scope,
   vpc: string,
-  subnetID: string | undefined,
+  subnets: readonly SeenSubnet[],
   signal: AbortSignal,
 ): Promise<readonly SeenInterface[]> {
   const ofNode = [
     { Key: MANAGED_BY.key, Values: [MANAGED_BY.value] },
     { Key: NODE_TAG, Values: [scope.nodeName] },
   ];
+  const own = nodeSubnet(subnets, scope);
   const filters: Parameters[] = [
     { InstanceId: scope.identity.instance },
-    ...(subnetID === undefined ? [] : [{ SubnetId: subnetID }]),
-    ...(subnetID === undefined || scope.provisioning === undefined
-      ? [{ VpcId: vpc, TagFilters: ofNode }]
-      : []),
+    { VpcId: vpc, TagFilters: ofNode },
+    ...subnets
+      .filter((subnet) => subnet === own || isTagged(subnet.tags, scope.nodeName))
+      .map(({ id }) => ({ SubnetId: id })),
   ];
   const found = new Map<string, SeenInterface>();
   for (const filter of filters)

@@ -10,7 +10,7 @@ import { authorizeCommand, ingressOf } from "./ingress.ts";
 import { guestInterfaces, placementOf } from "./ownership.ts";
 import { interfacesOfNode, nodeLayout } from "./plan.ts";
 import { subnetNamed } from "./plan-subnet.ts";
-import { type SeenInterface, type SeenSubnet, type VolcengineSeen, sameBlock } from "./seen.ts";
+import { type SeenInterface, type VolcengineSeen, sameBlock } from "./seen.ts";
 
 export function publish(goal: Goal, seen: VolcengineSeen): Published {
   const subnet = subnetNamed(seen, goal.subnet);
@@ -100,22 +100,21 @@ function ingressDifferences(
 }
 
 /** Each interface keeps its own address and its secondary ones from all others, attached or not. */
-function leftoverDifferences(
-  ours: readonly SeenInterface[],
-  subnet: SeenSubnet | undefined,
-): Difference[] {
-  const left = ours.filter((one) => one.instance === "" && one.subnetID === subnet?.id);
-  if (subnet === undefined || left.length === 0) return [];
-  const addresses = left.reduce((sum, { ips }) => sum + 1 + ips.length, 0);
-  return [
-    {
-      what: `detached interfaces of ours in subnet ${subnet.id}`,
+function leftoverDifferences(ours: readonly SeenInterface[]): Difference[] {
+  const left = Map.groupBy(
+    ours.filter(({ instance }) => instance === ""),
+    ({ subnetID }) => subnetID,
+  );
+  return [...left].map(([subnetID, inside]) => {
+    const addresses = inside.reduce((sum, { ips }) => sum + 1 + ips.length, 0);
+    return {
+      what: `detached interfaces of ours in subnet ${subnetID}`,
       recorded: "none",
-      found: `${left.length} (${left.map(({ id }) => id).join(" ")}) with ${addresses} addresses`,
+      found: `${inside.length} (${inside.map(({ id }) => id).join(" ")}) with ${addresses} addresses`,
       hint: "cocoon-net teardown deletes them; cocoon-net init, run again, attaches or deletes them",
       topic: "leftover",
-    },
-  ];
+    };
+  });
 }
 
 /** What an init or adopt recorded and is not so. Of an adopted node, whose interfaces bear no tags, all in its subnet count. */
@@ -181,5 +180,5 @@ export function compare(pool: PoolFile, seen: VolcengineSeen): readonly Differen
       "link",
     );
   }
-  return [...differences, ...ingressDifferences(seen, here), ...leftoverDifferences(ours, subnet)];
+  return [...differences, ...ingressDifferences(seen, here), ...leftoverDifferences(ours)];
 }
