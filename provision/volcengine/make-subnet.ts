@@ -1,7 +1,9 @@
 // Makes the node's subnet, deletes it, and opens a security group; one VPC does one such thing at a time.
 
+import { BrokerError } from "#core/errors.ts";
 import type { Run, StepOutcome } from "#provision/cloud.ts";
 import {
+  type SubnetAnswer,
   authorizeIngress,
   createSubnet,
   deleteSubnet,
@@ -12,7 +14,7 @@ import type { Api } from "./api.ts";
 import { awaited, lookAtSubnet } from "./converge.ts";
 import { isDefinite, isFault } from "./fault.ts";
 import { short } from "./outcome.ts";
-import { DELETE_SUBNET, SUBNET, VPC_TURN, pause, waiting } from "./waiting.ts";
+import { DELETE_SUBNET, STALE_MS, SUBNET, VPC_TURN, pause, waiting } from "./waiting.ts";
 import type { WorkOf } from "./work.ts";
 
 export async function makeSubnet(
@@ -21,23 +23,42 @@ export async function makeSubnet(
   run: Run,
 ): Promise<StepOutcome> {
   const known = run.before["subnetID"];
-  const subnetID = typeof known === "string" ? known : await requestSubnet(api, work, run);
-  await run.note({ subnetID });
-  await subnetAvailable(api, subnetID, run);
-  return { kind: "done", notes: { subnetID } };
+  let subnetID = typeof known === "string" ? known : undefined;
+  let lost = false;
+  for (;;) {
+    subnetID ??= await requestSubnet(api, work, run, lost);
+    await run.note({ subnetID });
+    if (await isAvailable(api, subnetID, run)) return { kind: "done", notes: { subnetID } };
+    // Somebody deleted it, and the token would bring its ID back: ask anew, once.
+    if (lost) throw vanished(subnetID);
+    lost = true;
+    subnetID = undefined;
+    await run.renewToken();
+  }
+}
+
+export async function waitForSubnet(
+  api: Api,
+  { subnetID }: WorkOf<"wait-subnet">,
+  run: Run,
+): Promise<StepOutcome> {
+  if (!(await isAvailable(api, subnetID, run))) throw vanished(subnetID);
+  return { kind: "done", notes: {} };
 }
 
 /**
  * While a subnet is made its VPC refuses the next one: wait for a turn. That ours keeps the VPC pending for a moment is
  * not waited for: other nodes' subnets may follow without a pause, and what needs the VPC next waits by itself.
+ * `before`: something may have been made before, which a refusal does not undo.
  */
 async function requestSubnet(
   api: Api,
   { vpc, zone, cidr, name, tags }: WorkOf<"create-subnet">,
   run: Run,
+  before: boolean,
 ): Promise<string> {
   const state = waiting(VPC_TURN);
-  let doubt = false;
+  let doubt = before;
   for (;;)
     try {
       const wanted = { VpcId: vpc, ZoneId: zone, CidrBlock: cidr, SubnetName: name, Tags: tags };
@@ -58,15 +79,24 @@ async function requestSubnet(
     }
 }
 
-export const subnetAvailable = (api: Api, subnetID: string, run: Run): Promise<boolean> =>
-  awaited({
+/** False: it cannot be seen although answers are no longer stale. */
+const isAvailable = (api: Api, subnetID: string, run: Run): Promise<boolean> =>
+  awaited<SubnetAnswer | undefined, boolean>({
     api,
     run,
     patience: SUBNET,
     what: `subnet ${subnetID}`,
     look: () => lookAtSubnet(api, subnetID, run.signal),
-    decide: (seen) => (seen?.Status === "Available" ? true : undefined),
+    decide: (seen, waited) => {
+      if (seen === undefined) return waited > STALE_MS ? false : undefined;
+      return seen.Status === "Available" ? true : undefined;
+    },
     say: (seen) => seen?.Status ?? "not to be seen",
+  });
+
+const vanished = (subnetID: string): BrokerError =>
+  new BrokerError("cloud-conflict", `subnet ${subnetID} disappeared after it was made`, {
+    hint: "see who else deletes subnets in this account, then run the command again",
   });
 
 /** Refused for minutes after the last interface has gone; what others put there meanwhile ends the tries. */

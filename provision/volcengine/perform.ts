@@ -6,7 +6,7 @@ import type { Api } from "./api.ts";
 import type { Host } from "./host.ts";
 import { keepAway, makeLinkReady, removeFile } from "./keep-away.ts";
 import { assign, attach, makeInterface } from "./make-interface.ts";
-import { makeSubnet, openIngress, removeSubnet, subnetAvailable } from "./make-subnet.ts";
+import { makeSubnet, openIngress, removeSubnet, waitForSubnet } from "./make-subnet.ts";
 import { detach, remove } from "./remove-interface.ts";
 import { checkAlone } from "./shared-subnet.ts";
 import { workOf } from "./work.ts";
@@ -22,8 +22,7 @@ export async function perform(
     case "create-subnet":
       return makeSubnet(api, work, run);
     case "wait-subnet":
-      await subnetAvailable(api, work.subnetID, run);
-      return { kind: "done", notes: {} };
+      return waitForSubnet(api, work, run);
     case "check-subnet":
       return checkAlone(api, work, run);
     case "authorize-ingress":
