@@ -185,15 +185,24 @@ function reasonToKeep(
   if (provisioning?.state === "adopted")
     return "this node was adopted: its subnet is somebody else's";
   if (!made && !isTagged(subnet.tags, removal.nodeName)) return "cocoon-net did not make it";
+  const taken = recorded !== undefined && sameBlock(recorded, subnet.block) && isUsed(provisioning);
   // Two machines may have one name: the other one's subnet may be empty only because its init has just begun.
-  if (recorded !== undefined && !sameBlock(recorded, subnet.block) && maker !== seen.instance)
-    return `it was made for ${maker ?? "another instance"} under this node's name, and pool.json has another subnet: delete it by hand if that instance is gone`;
+  if (removal.pool !== undefined && !made && maker !== seen.instance && !taken)
+    return `it was made for ${maker ?? "another instance"} under this node's name, and pool.json shows no interface of this one in it: delete it by hand if that instance is gone`;
   const others = seen.interfaces.filter(
     (one) => one.subnetID === subnet.id && one.status !== "Deleting" && !removed.includes(one),
   );
   if (others.length === 0) return undefined;
   return `${others.map(({ id }) => id).join(" ")} ${others.length === 1 ? "is" : "are"} still in it`;
 }
+
+/** Whether this node had interfaces in the pool's subnet; what the Go version made has no journal to tell. */
+const isUsed = (provisioning: Provisioning | undefined): boolean =>
+  provisioning === undefined ||
+  provisioning.attachments.length > 0 ||
+  provisioning.entries.some(
+    ({ step, notes }) => /^(?:create|attach)-eni\//.test(step) && notes["eniID"] !== undefined,
+  );
 
 /** A rule may serve others by now. */
 const ingressSteps = (provisioning: Provisioning | undefined): readonly CloudStep[] =>

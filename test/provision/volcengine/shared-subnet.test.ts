@@ -2,11 +2,13 @@
 
 import { describe, expect, it } from "vitest";
 import { FakeVolcengine } from "#test/clouds/volcengine/fake.ts";
+import { Countdown } from "#test/clouds/volcengine/lag.ts";
 import { NODES, VPC, ZONE, standardScenario } from "#test/clouds/volcengine/standard-scenario.ts";
 import { PROMPT, type TestNode, joinNode } from "./node.ts";
 import { SUBNET, openWithSubnet, orphan, tags } from "./subnet-node.ts";
 
 const small = { poolSize: 20 };
+const CIDR = "172.20.100.0/24";
 const others = { name: "cocoon-node-2-1", tags: tags("node-2", NODES[1]) };
 const changes = (node: TestNode) => node.fake.log.mutating.map(({ action }) => action);
 
@@ -75,6 +77,32 @@ describe("another machine of this node's name", () => {
     expect(node.fake.regionNamed().subnets.has(SUBNET)).toBe(true);
   });
 
+  it("keeps the subnet that it made first, still empty, when this one's init was refused it", async () => {
+    await using made = await openTwoOfOneName();
+    const { first, second, fake } = made;
+    fake.faults.plan({ call: "CreateNetworkInterface", nth: 1, times: 99, kind: "denied" });
+    await expect(first.init(small)).rejects.toMatchObject({ code: "cloud-denied" });
+    fake.faults.clear();
+    // The second one's lists do not show it yet.
+    const subnet = [...fake.regionNamed().subnets.values()].find(({ cidr }) => cidr === CIDR);
+    if (subnet === undefined) throw new Error("the first init made no subnet");
+    subnet.hidden = new Countdown({ polls: 10_000 }, fake.now());
+    await expect(second.init(small)).rejects.toThrow("InvalidCidrBlock.Conflict");
+    delete subnet.hidden;
+    const { steps } = await second.teardown();
+    expect(steps.find(({ id }) => id === `keep/${subnet.id}`)?.detail).toContain(first.instance);
+    const { pool } = await first.init(small);
+    expect(pool.subnetID).toBe(subnet.id);
+  });
+
+  it("that is gone leaves its subnet to the one that took its place, and to that one's teardown", async () => {
+    await using node = await openWithSubnet({ tags: tags("node-1", NODES[1]) });
+    await node.init(small);
+    await node.teardown();
+    expect(node.fake.audit().enisLeft).toEqual([]);
+    expect(node.fake.regionNamed().subnets.has(SUBNET)).toBe(false);
+  });
+
   it("that is gone leaves its subnet to a teardown without pool.json", async () => {
     await using node = await openWithSubnet({
       cidr: "172.20.101.0/24",
@@ -90,6 +118,17 @@ it("a subnet that init made needs no second look", async () => {
   const { plan } = await node.init(small);
   expect(plan.steps.filter(({ action }) => action === "check")).toEqual([]);
 });
+
+/** Two machines beside one cloud, both called node-1. */
+async function openTwoOfOneName() {
+  const fake = new FakeVolcengine(standardScenario({ settings: PROMPT }));
+  await using stack = new AsyncDisposableStack();
+  const api = stack.use(await fake.listen());
+  const first = stack.use(await joinNode(fake, api.url, { index: 0, nodeName: "node-1" }));
+  const second = stack.use(await joinNode(fake, api.url, { index: 1, nodeName: "node-1" }));
+  const opened = stack.move();
+  return { fake, first, second, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
 
 it("of two nodes that begin at once exactly one goes on, and the other has nothing attached", async () => {
   const scenario = standardScenario({ settings: PROMPT });
