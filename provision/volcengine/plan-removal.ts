@@ -89,9 +89,10 @@ function recordedFate(
   const { pool } = removal;
   const block = parsePrefix(pool?.subnet ?? "");
   const subnet = seen.subnets.find(({ id }) => id === one.subnetID);
-  const begun = entryOf(provisioning, `detach-eni/${one.id}`) !== undefined && one.instance === "";
+  // A teardown with the flag was cut off: its journal holds the consent, and nothing else would still name this one.
+  const agreed = entryOf(provisioning, `detach-eni/${one.id}`) !== undefined;
   if (one.serviceManaged || one.type !== "secondary") return keep("a cloud service manages it");
-  if (one.instance !== seen.instance && !begun)
+  if (one.instance !== seen.instance && !(agreed && one.instance === ""))
     return keep(
       one.instance === ""
         ? "recorded, but it is not attached here"
@@ -103,7 +104,7 @@ function recordedFate(
     return keep(
       `recorded, but named ${one.name || "(nothing)"}, not as the Go version named its own`,
     );
-  if (!removal.includeUntagged)
+  if (!removal.includeUntagged && !agreed)
     return keep("recorded in pool.json but without our tags: --include-untagged removes it too");
   return { kind: "remove" };
 }

@@ -70,6 +70,32 @@ describe("what the Go version made", () => {
     await node.teardown(true);
     expect(node.fake.audit()).toMatchObject({ clean: true });
   });
+  it.each([
+    ["before", "hang"],
+    ["after", undefined],
+  ] as const)(
+    "goes by a plain teardown too once one with the flag was killed %s it detached",
+    async (_, fault) => {
+      await using node = await openWithSubnet();
+      node.fake.change(orphan(made));
+      node.state.file = recorded;
+      const call = "DetachNetworkInterface";
+      if (fault !== undefined) node.fake.faults.plan({ call, nth: 1, kind: fault });
+      const begin = node.fake.log.begin.bind(node.fake.log);
+      node.fake.log.begin = (begun, at) => {
+        if (begun.action === call) node.kill();
+        return begin(begun, at);
+      };
+      await expect(node.teardown(true)).rejects.toThrow("killed");
+      node.fake.log.begin = begin;
+      node.fake.faults.clear();
+      const eni = () => node.fake.regionNamed().enis.get(made.id)?.view;
+      if (fault === undefined) await expect.poll(() => eni()?.status).not.toBe("InUse");
+      await node.teardown();
+      expect(node.fake.audit()).toMatchObject({ clean: true });
+      expect(eni()).toBeUndefined();
+    },
+  );
   it("is used by an init over it, tagged or not", async () => {
     await using node = await openWithSubnet();
     node.fake.change(orphan(made));
