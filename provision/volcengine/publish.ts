@@ -14,9 +14,8 @@ import { type SeenInterface, type VolcengineSeen, sameBlock } from "./seen.ts";
 
 export function publish(goal: Goal, seen: VolcengineSeen): Published {
   const subnet = subnetNamed(seen, goal.subnet);
-  const inSubnet = interfacesOfNode(seen, undefined).filter(
-    (one) => one.subnetID === subnet?.id && subnet !== undefined,
-  );
+  const ofNode = interfacesOfNode(seen, undefined);
+  const inSubnet = ofNode.filter((one) => one.subnetID === subnet?.id && subnet !== undefined);
   const layout = nodeLayout(goal, seen, inSubnet);
   const placed = placementOf(inSubnet, seen.nodeName, seen.instance, layout.counts.length);
   const inOrder = [...placed.slots.entries()]
@@ -26,6 +25,10 @@ export function publish(goal: Goal, seen: VolcengineSeen): Published {
   const attachments = [...inOrder, ...placed.extra].flatMap((one) =>
     attachmentOf(one, goal, seen, gateway),
   );
+  // Nothing but the record tells of what the Go version made: what is here stays in it though its link cannot be used.
+  const recorded = ofNode.filter(
+    ({ id, instance }) => instance === seen.instance && seen.recorded.includes(id),
+  );
   const ips = attachments.flatMap((one) => one.ips);
   const primary = seen.interfaces.find(
     ({ type, instance }) => type === "primary" && instance === seen.instance,
@@ -34,7 +37,9 @@ export function publish(goal: Goal, seen: VolcengineSeen): Published {
     primaryNIC: linkOf(primary, seen)?.name ?? "",
     secondaryNICs: attachments.map(({ nic }) => nic),
     ips,
-    eniIDs: attachments.map(({ eniID }) => eniID),
+    eniIDs: [
+      ...new Set([...attachments.map(({ eniID }) => eniID), ...recorded.map(({ id }) => id)]),
+    ],
     subnetID: subnet?.id ?? "",
     aliasRangeName: "",
     vpcCIDRs: seen.vpc.blocks.map(formatPrefix),

@@ -96,6 +96,27 @@ describe("what the Go version made", () => {
       expect(eni()).toBeUndefined();
     },
   );
+  it("stays recorded when an init over it finds no link of it, and goes as the others do", async () => {
+    await using node = await openWithSubnet();
+    const linkless = {
+      id: "eni-go000000000000002",
+      name: "cocoon-eni-2",
+      mac: "00:16:3e:0f:00:02",
+      primaryIp: "172.20.100.210",
+      secondaryIps: ["172.20.100.211"],
+    };
+    node.fake.change(orphan(made));
+    node.fake.change(orphan({ ...made, ...linkless }));
+    node.host.plug("00:16:3e:0f:00:01");
+    const eniIDs = [made.id, linkless.id];
+    node.state.file = JSON.stringify({ ...JSON.parse(recorded), eniIDs });
+    const { pool, degraded } = await node.init({ poolSize: 40 });
+    expect(degraded.join()).toContain(`no link with MAC ${linkless.mac}`);
+    expect(pool.secondaryNICs).toHaveLength(1);
+    expect(pool.eniIDs).toEqual(eniIDs);
+    await node.teardown(true);
+    expect(node.fake.audit()).toMatchObject({ clean: true });
+  });
   it("is used by an init over it, tagged or not", async () => {
     await using node = await openWithSubnet();
     node.fake.change(orphan(made));
