@@ -1,9 +1,11 @@
 // What status and adopt --verify say when the cloud and pool.json disagree; adopt asks no cloud, and takes nothing from it.
 import { expect, test } from "vitest";
+import type { ScenarioInput } from "#test/clouds/volcengine/scenario.ts";
 import { cloudSideOf, readPool } from "./answers.ts";
 import { GKE_NODE, openGkeWorld } from "./gke-world.ts";
-import { AT_ONCE } from "./volcengine-scenario.ts";
+import { AT_ONCE, GROUP, INSTANCE, SUBNET, VPC, ZONE } from "./volcengine-scenario.ts";
 import { openVolcengineWorld } from "./volcengine-world.ts";
+import { plugInterface } from "./vpc.ts";
 import type { World } from "./world.ts";
 
 /** Without a broker status says so by its exit code; the cloud's side is there all the same. */
@@ -66,6 +68,55 @@ test("adopt asks no cloud; --verify reads it, says what differs, and nothing is 
   const init = await node.tryCocoonNet(...world.init);
   expect(init.code).toBe(2);
   expect(init.stderr).toMatch(/was adopted/);
+  await node.cocoonNet("teardown");
+  expect(await fake.changingCalls()).toEqual([]);
+  expect(await world.leftovers()).toEqual([]);
+});
+
+/** A subnet and an interface in it, attached to the node, that somebody made before cocoon-net came. */
+const handmade = { id: "eni-handmade", mac: "00:16:3e:c0:00:0a", ips: [2, 3, 4].map(guestIp) };
+
+function guestIp(host: number): string {
+  return SUBNET.replace(/0\/24$/, String(host));
+}
+
+function withHandmade(scenario: ScenarioInput): ScenarioInput {
+  const subnetId = "subnet-handmade";
+  const { id, mac, ips } = handmade;
+  const place = { subnetId, securityGroupIds: [GROUP], instanceId: INSTANCE };
+  const eni = { id, mac, primaryIp: guestIp(200), secondaryIps: ips, ...place };
+  const regions = scenario.regions.map((region) => ({
+    ...region,
+    subnets: [...(region.subnets ?? []), { id: subnetId, vpcId: VPC, zoneId: ZONE, cidr: SUBNET }],
+    enis: [...(region.enis ?? []), eni],
+  }));
+  return { ...scenario, regions };
+}
+
+test("on Volcengine: a node made by hand is adopted before its card is plugged in, then again, and is as pool.json says", async () => {
+  await using world = await openVolcengineWorld({ settings: AT_ONCE, scenario: withHandmade });
+  const { node, fake } = world;
+  const adopt = ["adopt", "--platform", "volcengine", "--subnet", SUBNET, "--pool-size", "3"];
+
+  const early = await node.tryCocoonNet(...adopt);
+  expect(early.code, early.stderr).toBe(0);
+  expect(early.stdout).toContain("attach the ENIs by hand");
+  const unplugged = await node.tryCocoonNet(...adopt, "--verify");
+  expect(unplugged.code, unplugged.stderr).toBe(7);
+  expect(unplugged.stdout).toMatch(/link of eni-handmade +up +absent/);
+
+  await plugInterface(handmade, "ens5", node.namespace, world.vpc);
+  await node.namespace.exec(["ip", "link", "set", "ens5", "up"]);
+  await fake.forgetCalls();
+  expect(await node.cocoonNet(...adopt)).toContain("secondary NICs ens5");
+  expect(await fake.calls()).toEqual([]);
+  const verified = await node.tryCocoonNet(...adopt, "--verify");
+  expect(verified.code, verified.stdout).toBe(0);
+  expect(verified.stdout).toContain("the cloud is as pool.json says");
+  expect(await differences(world)).toEqual([]);
+  const doctor = await node.tryCocoonNet("doctor");
+  expect(doctor.stdout).toContain("cloud: is as pool.json says");
+
   await node.cocoonNet("teardown");
   expect(await fake.changingCalls()).toEqual([]);
   expect(await world.leftovers()).toEqual([]);
