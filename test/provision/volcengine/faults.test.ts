@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { provisioningOf } from "#provision/journal.ts";
-import { FAULT_KINDS, type FaultKind } from "#test/clouds/shared/fault-plan.ts";
-import { FAST_LIMITS, PROMPT, type TestNode, openNode } from "./node.ts";
+import { PROMPT, type TestNode, openNode } from "./node.ts";
+import { type Trouble, heal, ofChanges, plant, troubles } from "./trouble.ts";
 
 /** One interface: every kind of step, few calls. */
 const ADDRESSES = 20;
@@ -11,52 +11,8 @@ const ADDRESSES = 20;
 const AT_ONCE = 4;
 const LATE = { polls: 1 };
 const lateness = { transition: LATE, notFound: LATE, stale: LATE, subnetRelease: LATE };
-/** Milliseconds that a call which hangs costs; the run that mends, and is judged, has time for a busy machine. */
-const HANG_DEADLINE = 120;
 const options = { foreign: true, maxEnis: 6, settings: { ...PROMPT, ...lateness } };
 const goal = { poolSize: ADDRESSES };
-/** Answers in a row that the product does not outlast. */
-const LASTING = 8;
-
-type Trouble = FaultKind | "lasting-failure" | "killed-before" | "killed-after";
-/** Of every call. */
-const troubles: readonly Trouble[] = [
-  "fail-before",
-  "lost-after",
-  "hang",
-  "throttle",
-  "garbage",
-  "killed-before",
-  "killed-after",
-];
-/** Of calls that change something: to a call that only reads they are like one of those above. */
-const ofChanges: readonly Trouble[] = FAULT_KINDS.filter((kind) => !troubles.includes(kind));
-
-/** Makes the call with that number, counted from now, go wrong. */
-function plant(node: TestNode, trouble: Trouble, nth: number): void {
-  const { fake } = node;
-  const call = ofChanges.includes(trouble) ? "any-mutating" : "any";
-  if (trouble === "hang" || trouble === "hang-after") node.state.callDeadline = HANG_DEADLINE;
-  if (trouble === "lasting-failure")
-    return fake.faults.plan({ call: "any", nth, times: LASTING, kind: "fail-before" });
-  if (trouble !== "killed-before" && trouble !== "killed-after")
-    return fake.faults.plan({ call, nth, kind: trouble });
-  // Before: the call is read and never served. After: it is served, and nobody is there for the answer.
-  if (trouble === "killed-before") fake.faults.plan({ call: "any", nth, kind: "hang" });
-  const begin = fake.log.begin.bind(fake.log);
-  let calls = 0;
-  fake.log.begin = (call, at) => {
-    calls += 1;
-    if (calls === nth) node.kill();
-    return begin(call, at);
-  };
-}
-
-/** No call goes wrong any more. */
-function heal(node: TestNode): void {
-  node.fake.faults.clear();
-  node.state.callDeadline = FAST_LIMITS.callDeadline;
-}
 
 async function expectFull(node: TestNode): Promise<void> {
   const { pool, degraded } = await node.init(goal);
@@ -114,7 +70,7 @@ describe("init, when a call", () => {
       expect(calls).toBeGreaterThan(2);
       await inTurn(calls, async (nth) => {
         await using node = await openNode(options);
-        plant(node, trouble, nth);
+        plant(node, trouble, { nth });
         await node.init(goal).catch(ignored);
         heal(node);
         await expectFull(node);
@@ -129,7 +85,7 @@ describe("init, when a call", () => {
       const calls = await callsOf(trouble, (node) => node.init(goal));
       await inTurn(calls, async (nth) => {
         await using node = await openNode(options);
-        plant(node, trouble, nth);
+        plant(node, trouble, { nth });
         await node.init(goal).catch(ignored);
         heal(node);
         await node.teardown();
@@ -148,7 +104,7 @@ describe("teardown, when a call", () => {
       expect(calls).toBeGreaterThan(2);
       await inTurn(calls, async (nth) => {
         await using node = await initialised();
-        plant(node, trouble, nth);
+        plant(node, trouble, { nth });
         await node.teardown().catch(ignored);
         heal(node);
         await node.teardown();
