@@ -143,7 +143,7 @@ export class TestNode implements Disposable {
       identity,
       existing: this.pool,
       save: this.#saver(options.kill),
-      now: () => this.fake.state.clock.now(),
+      now: () => this.timing.now(),
       signal: never,
     });
     return { plan: prepared.plan, ...(await prepared.run(this.#report())) };
@@ -160,7 +160,7 @@ export class TestNode implements Disposable {
       existing: this.pool,
       includeUntagged: options.includeUntagged ?? false,
       save: this.#saver(options.kill),
-      now: () => this.fake.state.clock.now(),
+      now: () => this.timing.now(),
       signal: never,
     });
     await prepared.run(this.#report());
