@@ -65,7 +65,7 @@ it("no chains for an IPv6 subnet, nor where iptables are another's to manage", (
   expect(rules({ ...local, subnet: prefix("fd00::/64"), gateway: ip("fd00::1") })).toEqual([]);
 });
 
-it("rp_filter is off on all, default, the bridge and every NIC of ours", () => {
+it("Volcengine 9: rp_filter is off on all, default, the bridge and every NIC of ours", () => {
   const keys = desiredNode({ ...local, secondaryNics: ["eth1"] }).sysctls.map(
     (sysctl) => sysctl.key,
   );

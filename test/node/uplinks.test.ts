@@ -44,7 +44,7 @@ const diff = (uplinks: readonly Uplink[], observed: ObservedUplinks) =>
 const words = (changes: readonly UplinkChange[]) => changes.map(describeUplinkChange);
 
 describe("from nothing", () => {
-  test("next hop, table, rules: no packet finds half a table", () => {
+  test("Volcengine 9: answers leave by the NIC of their address: next hop, table, rules, and no packet finds half a table", () => {
     expect(words(diff([uplink], nothing))).toEqual([
       "set-next-hop ee:ff:ff:ff:ff:ff link 7",
       "add-route throw 172.20.100.0/24 table 52002 link 0",

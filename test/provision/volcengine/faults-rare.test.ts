@@ -42,9 +42,9 @@ async function expectFull(node: TestNode): Promise<void> {
   expect(new Set(pool.ips).size).toBe(40);
   expect(pool.eniIDs).toContain("eni-orphan00000000001");
   const { enisLeft, lost, changed } = node.fake.audit();
-  expect(enisLeft.map(({ name, instance }) => [name, instance]).toSorted()).toEqual([
-    ["cocoon-node-1-1", NODES[0]],
-    ["cocoon-node-1-2", NODES[0]],
+  expect(enisLeft.map(({ name, instance }) => `${name} ${instance}`).toSorted()).toEqual([
+    `cocoon-node-1-1 ${NODES[0]}`,
+    `cocoon-node-1-2 ${NODES[0]}`,
   ]);
   // Exactly what was wanted, however often it was asked for.
   expect(pool.ips).toHaveLength(40);

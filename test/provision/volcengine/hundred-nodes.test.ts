@@ -11,7 +11,7 @@ const SCALE = 60;
 const LIMIT_MS = 240_000;
 
 it(
-  `${NODES} nodes, one account with 4 reads and 2 writes a second: everyone gets its pool`,
+  `5: ${NODES} nodes throttled together, one account with 4 reads and 2 writes a second: everyone gets its pool`,
   async () => {
     const nodes = Array.from(
       { length: NODES },
