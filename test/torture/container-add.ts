@@ -1,6 +1,7 @@
 // ADD, in time and too late, with everything that its answer must not be.
 
 import type { Ip } from "#core/address.ts";
+import { describeOwner } from "#core/lease.ts";
 import type { CniAnswer } from "#broker/api/contract.ts";
 import {
   NETWORK,
@@ -75,6 +76,8 @@ interface Foreseen {
   readonly cooling: readonly string[];
   /** What cools for the name under which the container keeps its address. */
   readonly kept: readonly string[];
+  /** For whom, and under which name, each cooling address is kept. */
+  readonly keepers: ReadonlyMap<Ip, string>;
 }
 
 function foresee(
@@ -100,8 +103,21 @@ function foresee(
       sticky.endsWith(`${container.ifname})`) &&
       ledger.offer(ip) === undefined,
   );
-  return { free, cooling: cooling.map(({ ip }) => ip), kept: kept.map(({ ip }) => ip) };
+  return {
+    free,
+    cooling: cooling.map(({ ip }) => ip),
+    kept: kept.map(({ ip }) => ip),
+    keepers: keepersOf(session),
+  };
 }
+
+const keepersOf = ({ broker }: Session): ReadonlyMap<Ip, string> =>
+  new Map(
+    [...broker.ledger.cooling()].map(({ ip, owner, sticky = "no name" }) => [
+      ip,
+      `${describeOwner(owner)}, ${sticky}`,
+    ]),
+  );
 
 /** A refusal changes nothing; a full pool is the only reason to refuse what is in order. */
 function refused(
@@ -116,6 +132,7 @@ function refused(
   // Without a commit it could not be undone yet.
   if (trembling && (!alone || session.fate.refusingCommits > 0)) return;
   container.adding = pending;
+  if (alone) judgeKeepers(session, container, before);
   if (alone) container.word = container.ips.length > 0 ? "held" : "none";
   const { msg } = JSON.parse(answer.stdout) as { msg: string };
   if (
@@ -128,6 +145,16 @@ function refused(
     throw new Contradiction(
       `${container.key} was told "${msg}" with ${before.free} free and ${before.cooling.length} cooling`,
     );
+}
+
+/** Also what the refused command had drawn cools again for whom it was kept. */
+function judgeKeepers(session: Session, { key }: Container, before: Foreseen): void {
+  const now = keepersOf(session);
+  for (const [ip, keeper] of before.keepers)
+    if (now.get(ip) !== keeper)
+      throw new Contradiction(
+        `${ip} was kept for ${keeper}, and since the refusal of ${key} for ${now.get(ip) ?? "nobody"}`,
+      );
 }
 
 function judgeAdd(

@@ -195,6 +195,12 @@ export const planted: readonly Planted[] = [
     ],
   },
   {
+    bug: "a refused command takes the cooling address it had drawn from whom it was kept for",
+    edits: [
+      edit("core/undo.ts", 'if (before?.state === "cooling")', "if (draft.changes.length < 0)"),
+    ],
+  },
+  {
     bug: "the order of cooling is forgotten at a reboot with a clock that was set back",
     edits: [
       edit(
