@@ -6,6 +6,8 @@ import type { Config } from "./config.ts";
 
 /** How long an orderly end may take before the process goes anyway, in milliseconds. */
 const STOP_LIMIT = 5_000;
+/** How long the parts may take to end when the ledger is lost, in milliseconds. */
+const LOST_LIMIT = 1_000;
 
 /** Runs the broker until SIGTERM or SIGINT. Throws a BrokerError when it cannot start or a part of it failed. */
 export async function runDaemon(config: Config, overrides: Overrides = {}): Promise<void> {
@@ -14,8 +16,8 @@ export async function runDaemon(config: Config, overrides: Overrides = {}): Prom
   process.once("SIGTERM", stop).once("SIGINT", stop);
   try {
     await using broker = await startBroker(config, overrides);
-    // A disk that does not answer keeps other parts from ending, too.
-    void broker.lost.then(() => setTimeout(() => process.exit(1), STOP_LIMIT).unref());
+    // An end of its own would wait for the thread that waits for the disk. Everything that counts is on disk already, or lost.
+    void broker.lost.then(() => setTimeout(() => process.kill(process.pid, "SIGKILL"), LOST_LIMIT));
     await broker.run(controller.signal);
   } catch (thrown) {
     throw toBrokerError(thrown);

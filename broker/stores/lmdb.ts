@@ -85,7 +85,8 @@ function ledgerStore(
       }
     },
     async [Symbol.asyncDispose](): Promise<void> {
-      if (stopped?.code === "not-ready") return;
+      // Closed already, or lost: closing then holds the whole process up until the disk has answered.
+      if (stopped !== undefined) return;
       stopped = new BrokerError("not-ready", `the ledger ${path} is closed`);
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {
