@@ -206,13 +206,15 @@ export class Leasing {
   }
 
   #undo(refused: Refused): Undecided {
-    const { verb, steps, told } = refused;
+    const { verb, steps, told, refuse } = refused;
     return {
       verb,
       undoes: true,
       decide: (ledger, moment) => decideUndo(ledger, steps, told, moment),
-      resolve: () => undefined,
+      resolve: refuse,
       reject: (error) => {
+        // Who waits is not kept until there is room on the disk.
+        refuse();
         if (error.code === "commit-failed") this.#owed.push(refused);
         this.#options.trouble(`undoing a refused ${verb}`, error);
       },

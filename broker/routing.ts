@@ -31,6 +31,8 @@ export interface Refused {
   readonly steps: readonly Step[];
   /** Addresses that another command, answered since, has told their holder of. */
   readonly told: ReadonlySet<Ip>;
+  /** Answers its caller, when it is undone or could not be: a broker that dies before has refused nothing. */
+  readonly refuse: () => void;
 }
 
 export interface RoutingOptions {
@@ -162,15 +164,15 @@ export class Routing {
 
   /** What the command changed was never acknowledged, so nobody may count on it. */
   #refuse({ waiting, decision, inverse }: Decided, failed: Error): void {
-    const steps = waiting.undoes === true ? [] : stepsOf(decision.changes, inverse);
-    if (steps.length > 0) this.#refused.push({ verb: waiting.verb, steps, told: new Set() });
-    waiting.reject(
-      new BrokerError(
-        "route-failed",
-        `no host route for ${addedIn(decision).join(", ")}: ${failed.message}`,
-        { cause: failed, hint: "cocoon-net doctor checks the bridge; the call can be repeated" },
-      ),
+    const error = new BrokerError(
+      "route-failed",
+      `no host route for ${addedIn(decision).join(", ")}: ${failed.message}`,
+      { cause: failed, hint: "cocoon-net doctor checks the bridge; the call can be repeated" },
     );
+    const refuse = () => waiting.reject(error);
+    const steps = waiting.undoes === true ? [] : stepsOf(decision.changes, inverse);
+    if (steps.length === 0) refuse();
+    else this.#refused.push({ verb: waiting.verb, steps, told: new Set(), refuse });
   }
 }
 

@@ -142,12 +142,14 @@ test("a lease whose route failed is kept when a later group was told of it, and 
     commits[1]?.end();
     await settle();
     routings[0]?.end(new Error("no buffer space"));
-    await refused;
+    await settle();
     routings[1]?.end();
     if (second !== undefined) expect(leasesOf(await second)).toEqual(held("a"));
     await settle();
     for (const { end } of commits) end();
     await settle();
+    routings[1]?.end();
+    await refused;
     expect(held("a")).toHaveLength(repeated ? 1 : 0);
   }
 });

@@ -101,6 +101,18 @@ test("another address asked for: the old one is kept, with its route; the new on
   expect(ledger.lease(SECOND)?.state).toBe("cooling");
 });
 
+test("another address asked for: who is refused has the old one back, on disk: no kill can come in between", async () => {
+  const { add, held, hold, answer, commits } = writer();
+  await add("a", 1);
+  const before = held("a");
+  hold();
+  const asked = add("a", 2, [SECOND]).catch(() => ({ held: held("a"), commits: commits() }));
+  await turns();
+  const drawn = commits();
+  await answer(refuse);
+  expect(await asked).toEqual({ held: before, commits: drawn + 1 });
+});
+
 test("another address asked for: the old one is kept although the first try to undo is not durable", async () => {
   const { add, held, hold, answer, refuseCommits, idle } = writer();
   await add("a", 1);

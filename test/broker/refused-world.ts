@@ -18,6 +18,7 @@ export function writer() {
   const kernel = new Set<Ip>();
   const routings: ((error?: Error) => void)[] = [];
   let refusingCommits = 0;
+  let commits = 0;
   let holding = false;
   const set = (changes: readonly RouteChange[], error: Error | undefined) =>
     changes.map(({ op, ip: address }) => {
@@ -31,6 +32,7 @@ export function writer() {
     effects: {
       persist: async () => {
         if (refusingCommits-- > 0) throw new Error("no space left on device");
+        commits += 1;
       },
       route: (_cause, changes) =>
         holding
@@ -79,6 +81,8 @@ export function writer() {
     idle: () =>
       leasing.submit("SWEEP", () => ({ changes: [], routes: [], events: [], outcome: 0 })),
     hold: () => void (holding = true),
+    /** Commits that were made. */
+    commits: () => commits,
     refuseCommits: (count: number) => void (refusingCommits = count),
     /** Answers what waits, one after the other, and what comes meanwhile with success. */
     answer: async (...errors: readonly (Error | undefined)[]): Promise<void> => {
