@@ -15,29 +15,22 @@ export function createSweeper(leasing: Leasing): Task {
     async run(signal) {
       while (!signal.aborted) {
         leasing.ledger.offers.lapse(leasing.moment().now);
-        const more = await sweep(leasing);
-        if (!more) await pause(PERIOD, signal);
+        const swept = await sweep(leasing);
+        if (swept !== "more") await pause(swept === "failed" ? RETRY : PERIOD, signal);
       }
     },
   };
 }
 
-/** Whether more is due at once. */
-export async function sweep(leasing: Leasing): Promise<boolean> {
-  const { now } = leasing.moment();
+/** `more`: more is due at once. */
+export async function sweep(leasing: Leasing): Promise<"more" | "done" | "failed"> {
   const next = leasing.ledger.nextDeadline();
-  if (next === undefined || next > now) return false;
-  let ended: Awaited<ReturnType<typeof decideSweep>>["outcome"]["ended"] = [];
+  if (next === undefined || next > leasing.moment().now) return "done";
   try {
-    const outcome = await leasing.submit("SWEEP", (ledger, moment) => {
-      const decision = decideSweep(ledger, moment);
-      ended = decision.outcome.ended;
-      return decision;
-    });
-    return outcome.more;
+    const { more } = await leasing.submit("SWEEP", decideSweep);
+    return more ? "more" : "done";
   } catch {
     // The failure was reported by leasing; what was due stays due.
-    for (const record of ended) leasing.ledger.restoreDeadline(record, now + RETRY);
-    return false;
+    return "failed";
   }
 }

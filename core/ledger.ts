@@ -185,21 +185,20 @@ export class Ledger {
     return this.#deadlines.next();
   }
 
-  /** Records whose time is over at `now`, at most `limit`; each is answered once, so the caller must end them. */
+  /**
+   * Records whose time is over at `now`, at most `limit`; each is answered once, so the caller must end them. What is undone
+   * becomes due anew.
+   */
   takeDue(now: Millis, limit: number): LedgerRecord[] {
-    const due: LedgerRecord[] = [];
-    while (due.length < limit) {
+    // By their keys: one that was changed and undone has more than one deadline.
+    const due = new Map<RecordKey, LedgerRecord>();
+    while (due.size < limit) {
       const key = this.#deadlines.take(now);
       if (key === undefined) break;
       const record = this.#find(key);
-      if (record !== undefined && (untilOf(record) ?? Infinity) <= now) due.push(record);
+      if (record !== undefined && (untilOf(record) ?? Infinity) <= now) due.set(key, record);
     }
-    return due;
-  }
-
-  /** Puts the deadline of a record back that was taken but could not be ended (its commit failed). */
-  restoreDeadline(record: LedgerRecord, at: Millis): void {
-    this.#deadlines.add(at, recordKey(record));
+    return [...due.values()];
   }
 
   #find(key: RecordKey): LedgerRecord | undefined {

@@ -5,12 +5,10 @@ import type { Decision } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Lease } from "./lease.ts";
 import { AFFINITY_LIMIT, SWEEP_LIMIT } from "./limits.ts";
-import { type LedgerRecord, affinityKey, deleteLease, tombstoneKey } from "./record.ts";
+import { affinityKey, deleteLease, tombstoneKey } from "./record.ts";
 import { Draft } from "./release.ts";
 
 export interface Swept {
-  /** What was ended; given back to the ledger's deadlines if the commit fails. */
-  readonly ended: readonly LedgerRecord[];
   /** Whether more may be due at once. */
   readonly more: boolean;
 }
@@ -24,7 +22,7 @@ export function decideSweep(ledger: Ledger, moment: Moment): Decision<Swept> {
     if (record.kind === "lease") end(draft, record.lease, moment);
   }
   forgetOldest(ledger, draft);
-  return draft.decision({ ended, more: ended.length === SWEEP_LIMIT });
+  return draft.decision({ more: ended.length === SWEEP_LIMIT });
 }
 
 function end(draft: Draft, lease: Lease, moment: Moment): void {

@@ -176,7 +176,7 @@ export async function startTortureBroker(
     },
     async sweep() {
       parts.ledger.offers.lapse(parts.leasing.moment().now);
-      while (await sweep(parts.leasing));
+      while ((await sweep(parts.leasing)) === "more");
       await idle();
     },
     async look() {
