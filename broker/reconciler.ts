@@ -142,7 +142,16 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   };
 }
 
-/** What speaks against a lease; when its address was asked for, and when it answered on the bridge last (-Infinity: never). */
+/**
+ * The kernel tells an answer's age in ticks, and a machine that is short of processors may count those late, in
+ * milliseconds: by so much an answer may seem older than the question. Far more than a tick, and nothing to a grace.
+ */
+export const ANSWER_LAG = 1_000;
+
+/**
+ * What speaks against a lease; from when on an answer counts as one to our question; and when its address answered on the
+ * bridge last (-Infinity: never).
+ */
 export interface Against {
   readonly lease: Lease;
   readonly finding: Finding;
@@ -174,7 +183,7 @@ export async function findingsOf(
   const about = found.flatMap(({ lease, finding }) =>
     finding === "earlier-boot" ? [] : [lease.ip],
   );
-  const asked = moment().now;
+  const asked = moment().now - ANSWER_LAG;
   const answers = new Map<Ip, Millis>();
   if (about.length > 0) {
     const sightings = await evidence.scan("answering", new Set(about));

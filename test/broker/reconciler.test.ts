@@ -6,6 +6,7 @@ import { decideDetach } from "#core/detach.ts";
 import { decideRecover } from "#core/intake.ts";
 import type { Ledger } from "#core/ledger.ts";
 import { FOUND_GRACE, GONE_GRACE, PROVISIONAL_GRACE, SECOND_LOOK } from "#core/limits.ts";
+import { ANSWER_LAG } from "#broker/reconciler.ts";
 import { diffRoutes } from "#broker/resync.ts";
 import {
   add,
@@ -120,8 +121,8 @@ test.each([
 
 test("a neighbour counts as life only if it answered after it was asked", async () => {
   for (const [age, kept] of [
-    [GONE_GRACE, true],
-    [GONE_GRACE + 1, false],
+    [GONE_GRACE + ANSWER_LAG, true],
+    [GONE_GRACE + ANSWER_LAG + 1, false],
     [GONE_GRACE + 60_000, false],
   ] as const) {
     const state = world();

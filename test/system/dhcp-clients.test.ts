@@ -3,10 +3,17 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import * as z from "zod/mini";
 import { waitFor } from "#test/netns/wait-for.ts";
 import { dhcpSetting, GUEST_MAC, type DhcpSetting } from "#test/system/dhcp-setting.ts";
 
 const ADDRESS = "10.92.0.2";
+
+const countersSchema = z.object({
+  received: z.object({ discover: z.number(), request: z.number(), release: z.number() }),
+  sent: z.object({ offer: z.number(), ack: z.number(), nak: z.number() }),
+  dropped: z.strictObject({}),
+});
 
 const counters = async (net: DhcpSetting): Promise<string> =>
   JSON.stringify(await net.server.ask("counters"));
@@ -35,11 +42,8 @@ describe.each([
     });
     client.kill("SIGUSR2");
     await leaseIs(net, "cooling");
-    expect(await net.server.ask("counters")).toMatchObject({
-      received: { discover: 1, request: 2, release: 1 },
-      sent: { offer: 1, ack: 2, nak: 0 },
-      dropped: {},
-    });
+    const { received } = await everythingAnswered(net);
+    expect(received.request).toBeGreaterThanOrEqual(2);
   });
 });
 
@@ -54,10 +58,7 @@ describe.each([
     await leaseIs(net, "leased");
     await net.guest.exec(["dhclient", "-4", "-r", "-v", ...files, "eth0"]);
     await leaseIs(net, "cooling");
-    expect(await net.server.ask("counters")).toMatchObject({
-      sent: { offer: 1, ack: 1, nak: 0 },
-      dropped: {},
-    });
+    await everythingAnswered(net);
   });
 });
 
@@ -125,6 +126,15 @@ describe.each([
     expect(await counters(net)).toContain('"nak":0');
   });
 });
+
+/** On a busy machine a client may ask a second time: as many answers as questions, and no other. */
+async function everythingAnswered(net: DhcpSetting): Promise<z.infer<typeof countersSchema>> {
+  const found = z.parse(countersSchema, await net.server.ask("counters"));
+  const { received, sent } = found;
+  expect(sent).toEqual({ offer: received.discover, ack: received.request, nak: 0 });
+  expect(received.release).toBeGreaterThanOrEqual(1);
+  return found;
+}
 
 /** Nothing of the machine's own configuration, leases or hooks is used. */
 async function dhclientFiles(net: DhcpSetting, line: string): Promise<string[]> {
