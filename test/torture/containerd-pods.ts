@@ -71,7 +71,8 @@ export async function podCall(pods: Pods, slot: Slot): Promise<void> {
 }
 
 async function runPod(pods: Pods, slot: Slot): Promise<void> {
-  const { cri, group } = pods.node.runtime;
+  const { runtime } = pods.node;
+  const { cri, group } = runtime;
   const { number, generation, attempt } = slot;
   const [name, uid] = [`pod-${number}`, `uid-${number}-${generation}`];
   count(pods, "run");
@@ -85,7 +86,7 @@ async function runPod(pods: Pods, slot: Slot): Promise<void> {
     slot.ip = await cri.addressOf(slot.id);
   } catch (thrown) {
     if (String(thrown).includes(EXHAUSTED)) pods.tally.full += 1;
-    else if (!pods.disturbed) throw thrown;
+    else if (!pods.disturbed && !(await runtime.clearSnapshot(thrown))) throw thrown;
   }
 }
 

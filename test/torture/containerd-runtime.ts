@@ -30,6 +30,11 @@ export interface Runtime extends AsyncDisposable {
   killShim(id: string): Promise<boolean>;
   /** SIGKILL for all that runs in the sandbox. */
   killProcesses(id: string): Promise<void>;
+  /**
+   * Removes the snapshot that a killed containerd left in its own way: each next pod would fail as that error says. False
+   * when the error is another one.
+   */
+  clearSnapshot(error: unknown): Promise<boolean>;
   /** Ends containerd, its shims and its pods, and empties what it keeps in memory. */
   powerOff(): Promise<void>;
   logs(): string;
@@ -42,12 +47,15 @@ export async function makeRuntime(machine: Machine): Promise<Runtime> {
   const folder = join(machine.node.folder, "containerd");
   const socket = join(folder, "containerd.sock");
   const state = join(folder, "state");
+  const root = join(folder, "root-of-containerd");
   await mkdir(folder);
-  await writeFile(join(folder, "config.toml"), configuration(folder, socket, state));
+  await writeFile(join(folder, "config.toml"), configuration(root, socket, state));
   const image = await buildImage(folder);
   const ctr = ["ctr", "--address", socket, "--namespace", NAMESPACE];
   const cri = openCri(socket);
   const runs: Running[] = [];
+  /** By pods of the same moment, which find the same one; another kill may leave another. */
+  const cleared = new Set<string>();
   let imported = false;
   const lives = (): boolean => runs.length > 0 && runs.at(-1)?.exit() === undefined;
   const kill = async (): Promise<void> => {
@@ -69,7 +77,17 @@ export async function makeRuntime(machine: Machine): Promise<Runtime> {
       // Mounts in there are the machine's, and go with it.
       await attempt(["rm", "-rf", "--one-file-system", state]);
     },
+    async clearSnapshot(error) {
+      const left = /(\/\S+\/snapshots\/\d+): file exists/.exec(String(error))?.[1];
+      if (left?.startsWith(root) !== true) return false;
+      if (!cleared.has(left)) {
+        cleared.add(left);
+        await rm(left, { recursive: true, force: true });
+      }
+      return true;
+    },
     async start() {
+      cleared.clear();
       const daemon = machine.place.spawn(["containerd", "--config", join(folder, "config.toml")]);
       runs.push(daemon);
       await until(
@@ -108,14 +126,14 @@ async function until(daemon: Running, condition: () => Promise<boolean>): Promis
   );
 }
 
-function configuration(folder: string, socket: string, state: string): string {
+function configuration(root: string, socket: string, state: string): string {
   const cri = 'plugins."io.containerd.grpc.v1.cri"';
   const snapshotters = ["aufs", "btrfs", "devmapper", "zfs"];
   const disabled = snapshotters.map((name) => `io.containerd.snapshotter.v1.${name}`);
   disabled.push("io.containerd.internal.v1.opt");
   const lines = [
     "version = 2",
-    `root = ${JSON.stringify(join(folder, "root-of-containerd"))}`,
+    `root = ${JSON.stringify(root)}`,
     `state = ${JSON.stringify(state)}`,
     `disabled_plugins = ${JSON.stringify(disabled)}`,
     "[grpc]",
