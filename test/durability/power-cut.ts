@@ -1,4 +1,5 @@
 // A machine whose power is cut again and again while its broker answers: every answer seen outside must be in the ledger.
+// A cut is a reboot: guests keep their leases, and those of the containers are given back at the start, each by an event.
 
 import { z } from "zod";
 import type { Mac } from "#core/address.ts";
@@ -17,6 +18,12 @@ const SHORTEST_MS = 300;
 const LONGEST_MS = 5_000;
 
 const rows = z.array(z.object({ owner: z.string(), ip: z.string() }));
+const orphaned = z.object({
+  event: z.literal("lease.orphaned"),
+  finding: z.literal("earlier-boot"),
+  ownerText: z.string(),
+  ip: z.string(),
+});
 
 export interface PowerCutReport {
   readonly cuts: number;
@@ -44,7 +51,9 @@ export async function cutPower(cuts: number): Promise<PowerCutReport> {
     { namespace: net.guest, link: "eth0" },
   );
   await using wire = await openGuestWire(net.guest, "eth0");
-  const heard: Heard = new Map();
+  const guests: Heard = new Map();
+  const tally = { addsAnswered: 0, deletesAnswered: 0 };
+  let containers: Heard = new Map();
   const lost: string[] = [];
   const conditions: string[] = [];
   let leased = 0;
@@ -61,20 +70,29 @@ export async function cutPower(cuts: number): Promise<PowerCutReport> {
     await startBroker(machine);
     if (round > 0) {
       const held = await readLeases(machine);
+      const ended = readEnded(machine);
       leased = held.size;
-      lost.push(...missing(heard, held).map((what) => `after cut ${round}: ${what}`));
-      process.stdout.write(`power cut ${round}: ${heard.size} answers, ${leased} leased\n`);
+      const wrong = [
+        ...missing(guests, held),
+        ...missing(containers, ended),
+        ...doubled(held, ended),
+      ];
+      lost.push(...wrong.map((what) => `after cut ${round}: ${what}`));
+      process.stdout.write(
+        `power cut ${round}: ${guests.size} guests and ${containers.size} containers were answered, ${leased} leased, ${ended.size} ended by the reboot\n`,
+      );
       conditions.push(/"condition":"(missing|damaged)"/.exec(machine.console())?.[1] ?? "sound");
     }
     if (round === cuts) break;
-    await answerUntilCut(machine, wire, round, heard);
+    await answerUntilCut(machine, wire, round, guests);
+    containers = hearConsole(machine.console());
+    tally.addsAnswered += containers.size;
+    tally.deletesAnswered += [...containers.values()].filter((ip) => ip === undefined).length;
   }
-  const holders = [...heard.keys()];
   return {
     cuts,
-    addsAnswered: holders.filter((holder) => holder.startsWith("container")).length,
-    deletesAnswered: [...heard.values()].filter((ip) => ip === undefined).length,
-    acksHeard: holders.filter((holder) => holder.startsWith("guest")).length,
+    ...tally,
+    acksHeard: guests.size,
     leased,
     lost,
     conditions,
@@ -129,7 +147,6 @@ async function answerUntilCut(
     await leaseOutside(wire, round, number, heard, cut.signal);
   clearTimeout(timer);
   await machine.kill();
-  hearConsole(machine.console(), heard);
 }
 
 /** One guest's exchange, given up when the power goes; what it heard counts. */
@@ -157,7 +174,9 @@ async function leaseOutside(
   if (answer?.type === "ack") heard.set(`guest ${mac}`, answer.ip);
 }
 
-function hearConsole(console: string, heard: Heard): void {
+/** What the containers of this boot were told. */
+function hearConsole(console: string): Heard {
+  const heard: Heard = new Map();
   for (const [, verb, id, answer] of console.matchAll(/TOLD (ADD|DEL) (\S+) (.*?) ?END/g)) {
     const holder = `container ${id} eth0 (power)`;
     const ip = /"address": ?"([\d.]+)\//.exec(answer ?? "")?.[1];
@@ -169,6 +188,7 @@ function hearConsole(console: string, heard: Heard): void {
   const [verb, id] = [...console.matchAll(/ASKS (ADD|DEL) (\S+) END/g)].at(-1)?.slice(1) ?? [];
   if (verb === "DEL" && !console.includes(`TOLD DEL ${id} `))
     heard.delete(`container ${id} eth0 (power)`);
+  return heard;
 }
 
 /** By holder, out of the machine's own command. */
@@ -179,14 +199,30 @@ async function readLeases(machine: Guest): Promise<ReadonlyMap<string, string>> 
   return new Map(rows.parse(JSON.parse(text)).map(({ owner, ip }) => [owner, ip]));
 }
 
-function missing(heard: Heard, held: ReadonlyMap<string, string>): string[] {
-  const doubled = [...held.values()].filter((ip, index, all) => all.indexOf(ip) !== index);
-  const broken = [...heard].filter(([holder, ip]) => held.get(holder) !== ip);
-  return [
-    ...doubled.map((ip) => `${ip} is held twice`),
-    ...broken.map(
+/** The containers' leases that this start found in the ledger, by holder. */
+function readEnded(machine: Guest): ReadonlyMap<string, string> {
+  const lines = machine
+    .console()
+    .split("\n")
+    .filter((line) => line.includes('"lease.orphaned"'));
+  return new Map(
+    lines.map((line) => {
+      const { ownerText, ip } = orphaned.parse(JSON.parse(line.slice(line.indexOf("{"))));
+      return [ownerText, ip];
+    }),
+  );
+}
+
+function missing(heard: Heard, found: ReadonlyMap<string, string>): string[] {
+  return [...heard]
+    .filter(([holder, ip]) => found.get(holder) !== ip)
+    .map(
       ([holder, ip]) =>
-        `${holder} was told ${ip ?? "released"}, the ledger has ${held.get(holder) ?? "nothing"}`,
-    ),
-  ];
+        `${holder} was told ${ip ?? "released"}, the ledger has ${found.get(holder) ?? "nothing"}`,
+    );
+}
+
+function doubled(...tables: readonly ReadonlyMap<string, string>[]): string[] {
+  const all = tables.flatMap((table) => [...table.values()]);
+  return all.filter((ip, index) => all.indexOf(ip) !== index).map((ip) => `${ip} is held twice`);
 }
