@@ -9,8 +9,8 @@ import { Ledger } from "#core/ledger.ts";
 import { ownerKey } from "#core/lease.ts";
 import { type Change, type RecordKey, recordKey } from "#core/record.ts";
 import { lastOfEachKey } from "#broker/coalesce.ts";
-import { Leasing } from "#broker/leasing.ts";
-import { BOOT, container, leasesOf, pool, START, stamp } from "#test/core/lease-fixtures.ts";
+import { container, leasesOf, pool, stamp } from "#test/core/lease-fixtures.ts";
+import { leasingOn } from "#test/fakes/leasing-on.ts";
 
 afterEach(() => void vi.useRealTimers());
 
@@ -19,26 +19,15 @@ function writer() {
   const ledger = new Ledger();
   const commits: { changes: readonly Change[]; end: (error?: Error) => void }[] = [];
   const routings: { changes: readonly RouteChange[]; end: (error?: Error) => void }[] = [];
-  const leasing = new Leasing({
-    ledger,
-    effects: {
-      persist: (_cause, changes) =>
-        new Promise((resolve, reject) =>
-          commits.push({ changes, end: (error) => (error ? reject(error) : resolve()) }),
-        ),
-      route: (_cause, changes) =>
-        new Promise((resolve) =>
-          routings.push({ changes, end: (error) => resolve(changes.map(() => error)) }),
-        ),
-      reply: async (_cause, send) => send(),
-      mirror: async () => "",
-      unspool: (_cause, remove) => remove(),
-    },
-    clock: { now: () => START, boottime: () => 0 },
-    bootId: BOOT,
-    emit: () => undefined,
-    committed: () => undefined,
-    trouble: () => undefined,
+  const leasing = leasingOn(ledger, {
+    persist: (_cause, changes) =>
+      new Promise((resolve, reject) =>
+        commits.push({ changes, end: (error) => (error ? reject(error) : resolve()) }),
+      ),
+    route: (_cause, changes) =>
+      new Promise((resolve) =>
+        routings.push({ changes, end: (error) => resolve(changes.map(() => error)) }),
+      ),
   });
   const add = (id: string, boottime = 1) =>
     leasing.submit("ADD", (state, moment) => {

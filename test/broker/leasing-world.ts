@@ -16,9 +16,9 @@ import {
   leaseKey,
   recordKey,
 } from "#core/record.ts";
-import { Leasing } from "#broker/leasing.ts";
 import { resyncRoutes } from "#broker/resync.ts";
-import { BOOT, container, pool, START, stamp } from "#test/core/lease-fixtures.ts";
+import { container, pool, stamp } from "#test/core/lease-fixtures.ts";
+import { leasingOn } from "#test/fakes/leasing-on.ts";
 
 export type Failing = "nothing" | "adding" | "deleting" | "everything";
 
@@ -56,21 +56,14 @@ export class World {
   #boottime = 1;
   #open = 0;
   readonly #pool = pool();
-  readonly leasing = new Leasing({
-    ledger: this.ledger,
-    effects: {
+  readonly leasing = leasingOn(
+    this.ledger,
+    {
       persist: (_cause, changes) => this.#persist(changes),
       route: (_cause, changes) => this.#route(changes),
-      reply: async (_cause, send) => send(),
-      mirror: async () => "",
-      unspool: (_cause, remove) => remove(),
     },
-    clock: { now: () => START, boottime: () => 0 },
-    bootId: BOOT,
-    emit: () => undefined,
-    committed: () => undefined,
-    trouble: (what) => void (this.resyncDue ||= what === "commit" || what.startsWith("route ")),
-  });
+    (what) => void (this.resyncDue ||= what === "commit" || what.startsWith("route ")),
+  );
 
   get commits(): number {
     return this.#commits.length;

@@ -9,6 +9,7 @@ import { createTelemetry } from "#broker/telemetry.ts";
 import { BOOT, START, mac, pool } from "#test/core/lease-fixtures.ts";
 import { openMemoryStore } from "#test/fakes/memory-store.ts";
 import { fakeRouteTable } from "#test/fakes/route-table.ts";
+import { emptySpool } from "#test/fakes/empty-spool.ts";
 
 const GUEST = { mac: mac(1), ip: ip("10.9.0.2") };
 
@@ -25,14 +26,7 @@ function node() {
       digest,
       write: async (entries) => digest((file = entries)),
     },
-    spool: {
-      list: async () => [],
-      read: async () => undefined,
-      remove: async () => undefined,
-      setAside: async () => undefined,
-      tidy: async () => undefined,
-      watch: () => ({ [Symbol.dispose]: () => undefined }),
-    },
+    spool: emptySpool(),
     clock: { now: () => START, boottime: () => 0 },
     bootId: BOOT,
     pool: pool(),

@@ -7,8 +7,8 @@ import type { RouteChange } from "#core/effects.ts";
 import { decideBind } from "#core/guest.ts";
 import { Ledger } from "#core/ledger.ts";
 import { ownerKey } from "#core/lease.ts";
-import { Leasing } from "#broker/leasing.ts";
-import { BOOT, START, container, mac, pool, stamp } from "#test/core/lease-fixtures.ts";
+import { container, mac, pool, stamp } from "#test/core/lease-fixtures.ts";
+import { leasingOn } from "#test/fakes/leasing-on.ts";
 
 export const [FIRST, SECOND] = [ip("10.9.0.2"), ip("10.9.0.3")];
 
@@ -27,26 +27,15 @@ export function writer() {
       else kernel.delete(address);
       return undefined;
     });
-  const leasing = new Leasing({
-    ledger,
-    effects: {
-      persist: async () => {
-        if (refusingCommits-- > 0) throw new Error("no space left on device");
-        commits += 1;
-      },
-      route: (_cause, changes) =>
-        holding
-          ? new Promise((done) => routings.push((error) => done(set(changes, error))))
-          : Promise.resolve(set(changes, undefined)),
-      reply: async (_cause, send) => send(),
-      mirror: async () => "",
-      unspool: (_cause, remove) => remove(),
+  const leasing = leasingOn(ledger, {
+    persist: async () => {
+      if (refusingCommits-- > 0) throw new Error("no space left on device");
+      commits += 1;
     },
-    clock: { now: () => START, boottime: () => 0 },
-    bootId: BOOT,
-    emit: () => undefined,
-    committed: () => undefined,
-    trouble: () => undefined,
+    route: (_cause, changes) =>
+      holding
+        ? new Promise((done) => routings.push((error) => done(set(changes, error))))
+        : Promise.resolve(set(changes, undefined)),
   });
   const add = (
     id: string,

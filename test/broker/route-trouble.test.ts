@@ -12,6 +12,7 @@ import { createTelemetry } from "#broker/telemetry.ts";
 import { BOOT, START, container, pool, stamp } from "#test/core/lease-fixtures.ts";
 import { openMemoryStore } from "#test/fakes/memory-store.ts";
 import { fakeRouteTable } from "#test/fakes/route-table.ts";
+import { emptySpool } from "#test/fakes/empty-spool.ts";
 
 function broker() {
   const kernel = fakeRouteTable();
@@ -24,14 +25,7 @@ function broker() {
         : changes.map(({ op }) => (refused.has(op) ? new Error("no buffer space") : undefined)),
   };
   const mirror: Mirror = { read: async () => undefined, digest: () => "", write: async () => "" };
-  const spool = {
-    list: async () => [],
-    read: async () => undefined,
-    remove: async () => undefined,
-    setAside: async () => undefined,
-    tidy: async () => undefined,
-    watch: () => ({ [Symbol.dispose]: () => undefined }),
-  };
+  const spool = emptySpool();
   const destination = new Writable({ write: (_chunk, _encoding, done) => done() });
   const parts = createParts({
     store: openMemoryStore(),

@@ -18,6 +18,7 @@ import { createTelemetry } from "#broker/telemetry.ts";
 import { START, container, mac, pool, stamp } from "#test/core/lease-fixtures.ts";
 import { type MemoryDisk, openMemoryStore } from "#test/fakes/memory-store.ts";
 import { fakeRouteTable } from "#test/fakes/route-table.ts";
+import { emptySpool } from "#test/fakes/empty-spool.ts";
 
 const node = pool("10.9.0.0/28");
 const GUEST_IP = ip("10.9.0.9");
@@ -74,14 +75,7 @@ class Machine {
       load: async () => ({ ...(await whole.load()), ...(damaged ? { condition: "damaged" } : {}) }),
     };
     const mirror: Mirror = { read: async () => undefined, digest: () => "", write: async () => "" };
-    const spool = {
-      list: async () => [],
-      read: async () => undefined,
-      remove: async () => undefined,
-      setAside: async () => undefined,
-      tidy: async () => undefined,
-      watch: () => ({ [Symbol.dispose]: () => undefined }),
-    };
+    const spool = emptySpool();
     const parts = createParts({
       store,
       mirror,
