@@ -12,7 +12,7 @@ export type DropReason =
   | Unanswered
   /** One guest asks too often. */
   | "rate"
-  /** Too much is waiting for the ledger. */
+  /** Too many wait for their turn. */
   | "busy"
   | "exhausted"
   /** The bridge port the guest is behind holds as many addresses as one port may. */

@@ -3,6 +3,7 @@
 import type { Ip } from "#core/address.ts";
 import type { BindMode } from "#core/guest.ts";
 import type { Millis } from "#core/time.ts";
+import { Admission } from "./admission.ts";
 import { type DhcpCounters, type DhcpEvent, Tally } from "./counters.ts";
 import type { GuestLeasing } from "./leasing-port.ts";
 import { type DhcpRequest, guestDetails, readRequest } from "./message.ts";
@@ -12,8 +13,6 @@ import type { DhcpSettings } from "./settings.ts";
 import type { DhcpSocket } from "./socket-port.ts";
 import { TokenBuckets } from "./token-buckets.ts";
 
-/** Requests that may wait for the ledger; more are dropped and the guests ask again. Leaves room in the ledger's queue. */
-const MAX_IN_FLIGHT = 4_096;
 /** A boot takes two to four packets; a client in a loop gets no further than this. */
 const PER_GUEST = { burst: 8, perSecond: 2, keys: 16_384 };
 
@@ -45,8 +44,7 @@ class Serving {
   readonly #responder;
   readonly #replies: Replies;
   readonly #buckets = new TokenBuckets(PER_GUEST);
-  #inFlight = 0;
-  #idle: (() => void) | undefined;
+  readonly #admission = new Admission<DhcpRequest>((request) => this.#attend(request));
 
   constructor(options: DhcpServerOptions) {
     this.#options = options;
@@ -64,7 +62,8 @@ class Serving {
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
     socket.receive(() => this.tally.drop("stopping", now()));
-    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    for (const { mac } of this.#admission.dismiss()) this.tally.drop("stopping", now(), mac);
+    await this.#admission.idle();
   }
 
   #receive(datagram: Uint8Array, source: Ip): void {
@@ -73,6 +72,11 @@ class Serving {
     if (typeof request === "string") return this.tally.drop(request, now);
     this.tally.received[request.type] += 1;
     if (!this.#buckets.take(request.mac, now)) return this.tally.drop("rate", now, request.mac);
+    if (!this.#admission.admit(request)) this.tally.drop("busy", now, request.mac);
+  }
+
+  #attend(request: DhcpRequest): void {
+    const now = this.#options.now();
     try {
       this.#handle(request, now);
     } catch (thrown) {
@@ -145,9 +149,7 @@ class Serving {
   }
 
   #begin(request: DhcpRequest, work: () => Promise<void>): void {
-    const { now } = this.#options;
-    if (this.#inFlight >= MAX_IN_FLIGHT) return this.tally.drop("busy", now(), request.mac);
-    this.#inFlight += 1;
+    this.#admission.began();
     void this.#finish(request, work);
   }
 
@@ -157,8 +159,7 @@ class Serving {
     } catch (thrown) {
       this.tally.drop("unbound", this.#options.now(), request.mac, messageOf(thrown));
     } finally {
-      this.#inFlight -= 1;
-      if (this.#inFlight === 0) this.#idle?.();
+      this.#admission.ended();
     }
   }
 

@@ -16,6 +16,11 @@ const subnet = parsePrefix("10.9.0.0/16") ?? expect.unreachable();
 const numbered = (index: number) =>
   macFromBytes(Uint8Array.of(2, 0, 0, 0, index >> 8, index & 255));
 
+const macOfReply = (reply: Uint8Array) => macFromBytes(reply.subarray(28, 34));
+async function turns(count: number): Promise<void> {
+  for (; count > 0; count--) await new Promise((resolve) => setImmediate(resolve));
+}
+
 describe("a guest in a loop", () => {
   test("gets eight answers at once and two a second; others are served", async () => {
     await using engine = await startEngine();
@@ -95,30 +100,58 @@ function stalled() {
       clientPacket({ type: "request", mac: numbered(index), requested: "10.9.0.2" }),
       ip("0.0.0.0"),
     );
+  const discover = (index: number) =>
+    handle(clientPacket({ type: "discover", mac: numbered(index) }), ip("0.0.0.0"));
   return {
     server,
     waiting,
     events,
     sent,
     request,
+    discover,
     receive: (bytes: Uint8Array) => handle(bytes, ip("10.9.0.2")),
   };
 }
 
-test("no more than 4,096 requests wait for the ledger; what comes then is dropped", async () => {
-  const { server, waiting, request } = stalled();
+test("512 requests are at work in the ledger, 8,192 packets wait for their turn, and what comes then is dropped", async () => {
+  const { server, waiting, sent, request, discover } = stalled();
   const stop = new AbortController();
   const running = server.run(stop.signal);
-  for (let index = 1; index <= 5_000; index++) request(index);
-  expect(waiting).toHaveLength(4_096);
-  expect(server.counters.dropped.get("busy")).toBe(904);
-  for (const answer of waiting) answer();
-  await new Promise((resolve) => setImmediate(resolve));
-  request(6_000);
-  expect(waiting).toHaveLength(4_097);
-  waiting.at(-1)?.();
+  for (let index = 1; index <= 8_692; index++) request(index);
+  for (let index = 10_001; index <= 10_020; index++) discover(index);
+  expect(waiting).toHaveLength(512);
+  expect(server.counters.dropped.get("busy")).toBe(8);
+  expect(server.counters.sent).toEqual({ offer: 0, ack: 0, nak: 0 });
+  while (waiting.length > 0) {
+    expect(waiting.length).toBeLessThanOrEqual(512);
+    for (const answer of waiting.splice(0)) answer();
+    await turns(3);
+  }
+  const served = sent.map(macOfReply);
+  const first = served.indexOf(numbered(10_001));
+  // First come, first served: an offer is made when all who came before are answered, or are in the ledger's hands.
+  expect(first).toBeGreaterThanOrEqual(8_692 - 512);
+  expect(served.slice(first, first + 12)).toEqual(
+    Array.from({ length: 12 }, (_, index) => numbered(10_001 + index)),
+  );
+  expect(served.toSpliced(first, 12)).toEqual(
+    Array.from({ length: 8_692 }, (_, index) => numbered(index + 1)),
+  );
   stop.abort();
   await running;
+});
+
+test("whoever waits for a turn when the server stops is a counted drop", async () => {
+  const { server, waiting, sent, request } = stalled();
+  const stop = new AbortController();
+  const running = server.run(stop.signal);
+  for (let index = 1; index <= 600; index++) request(index);
+  stop.abort();
+  await turns(1);
+  expect(server.counters.dropped.get("stopping")).toBe(88);
+  for (const answer of waiting) answer();
+  await running;
+  expect([waiting.length, sent.length]).toEqual([512, 512]);
 });
 
 test("stopping answers what was begun and takes nothing more", async () => {
