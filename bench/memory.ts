@@ -2,6 +2,8 @@
 
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import { COOLING_TIME } from "#core/limits.ts";
+import { waitFor } from "#test/netns/wait-for.ts";
 import type { Bench, Progress } from "./bench.ts";
 import { createCniClient, fill, inParallel } from "./client.ts";
 import { type Findings, type Measurement, measurement, single } from "./measure.ts";
@@ -44,7 +46,7 @@ export const memoryBench: Bench = {
       ratios: [],
       notes: [
         `Each figure is VmRSS of the broker's one process after ${idle / 1000} s without a call; it includes the pages of the ledger's map.`,
-        `A pair is an ADD with its confirmation and a DEL of the same container, ${PARALLEL_PAIRS} at a time; addresses given back cool for 130 s, so that at this rate the ledger holds many cooling records.`,
+        `A pair is an ADD with its confirmation and a DEL of the same container, ${PARALLEL_PAIRS} at a time; the broker counts as idle when the last address that was given back has cooled (130 s).`,
       ],
       counters,
     };
@@ -83,6 +85,10 @@ async function measureWear(quick: boolean, read: Read, progress: Progress): Prom
       },
       PARALLEL_PAIRS,
     );
+    if (quick) return;
+    progress("cooling");
+    await delay(COOLING_TIME);
+    await waitFor(() => noneCools(node), { what: "the end of cooling", limit: COOLING_TIME });
   };
   progress("warming up");
   await wear(quick ? QUICK_WARM_UP_PAIRS : WARM_UP_PAIRS);
@@ -93,6 +99,12 @@ async function measureWear(quick: boolean, read: Read, progress: Progress): Prom
     await wear(pairs / STEPS);
     await read(wornName((pairs / STEPS) * step), node);
   }
+}
+
+async function noneCools({ broker }: BenchNode): Promise<boolean> {
+  const { body } = await broker.ask("GET", "/metrics");
+  const cooling = /^cocoon_net_addresses\{pool="node",state="cooling"\} (\d+)$/m.exec(String(body));
+  return cooling === null || cooling[1] === "0";
 }
 
 const wornName = (pairs: number): string =>

@@ -124,6 +124,11 @@ export const promises: readonly Promised[] = [
   holding("140 leases", 100),
   holding(MOST_LEASES, 200),
   {
+    promise: `memory with ${MOST_LEASES}, after a restart`,
+    goal: atMost(200, "MiB"),
+    found: measured({ bench: "memory", case: `${MOST_LEASES}, restarted` }),
+  },
+  {
     promise: "memory after 200,000 pairs of ADD and DEL against before",
     goal: atMost(1.05),
     found: measured({ bench: "memory", case: "growth over 200,000 pairs" }),
