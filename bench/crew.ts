@@ -19,8 +19,8 @@ export interface Load {
   readonly title: string;
   /** Calls of one run, one at a time. */
   readonly alone: number;
-  /** Calls of one run, {@link CROWD} at a time. */
-  readonly crowded: number;
+  /** Calls of one run, {@link CROWD} at a time; not measured when absent. */
+  readonly crowded?: number;
 }
 
 export interface Contestant {
@@ -76,13 +76,15 @@ export class Crew {
       row.runs.push(run);
       runs.set(key, row);
     };
-    for (const concurrency of [1, CROWD])
-      for (let round = 0; round < rounds; round += 1) {
+    for (const [concurrency, calls] of [
+      [1, load.alone],
+      [CROWD, load.crowded ?? 0],
+    ] as const)
+      for (let round = 0; round < (calls === 0 ? 0 : rounds); round += 1) {
         progress(`${load.title}, ${concurrency} at a time: round ${round + 1} of ${rounds}`);
         // Who goes first changes, so that neither always follows the other.
         const order = round % 2 === 0 ? this.#contestants : this.#contestants.toReversed();
         for (const one of order) {
-          const calls = concurrency === 1 ? load.alone : load.crowded;
           const batch = await this.#batch(one, calls, concurrency);
           for (const verb of VERBS) {
             const name = `${verb}, ${load.title}, ${concurrency} at a time`;

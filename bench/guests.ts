@@ -13,6 +13,8 @@ const PUNCTUALITY = 0.98;
 const MOST_GUESTS = 120_000;
 /** Servers run for months: their compilers and tables are to be warm. */
 const WARM_UP = { rate: 4_000, seconds: 5 };
+/** Each of those that renew must have its lease: a rate that no server loses anything at. */
+const RENEWING_WARM_UP = { rate: 2_000, seconds: 10 };
 /** For a server that cannot be warmed up like that. */
 const COLD_WARM_UP = { rate: 100, seconds: 0.1 };
 const TRIAL_LIMIT_MS = 60_000;
@@ -64,9 +66,12 @@ export interface TrialOptions {
   readonly renew?: boolean;
 }
 
+const warmUpOf = ({ cold = false, renew = false }: TrialOptions) =>
+  cold ? COLD_WARM_UP : renew ? RENEWING_WARM_UP : WARM_UP;
+
 export async function tryRate(contestant: DhcpContestant, options: TrialOptions): Promise<Trial> {
   await using server = await contestant.start({ relay: false });
-  const warm = options.cold === true ? COLD_WARM_UP : WARM_UP;
+  const warm = warmUpOf(options);
   const seconds = Math.min(
     options.seconds,
     (MOST_GUESTS - warm.rate * warm.seconds) / options.rate,

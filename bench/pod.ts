@@ -5,15 +5,15 @@ import { join } from "node:path";
 import { namespaces } from "#test/netns/namespaces.ts";
 import type { Bench } from "./bench.ts";
 import { compile } from "./compiled.ts";
-import { type Contestant, Crew, type Load } from "./crew.ts";
+import { type Contestant, Crew } from "./crew.ts";
 import { startDhcpDaemon } from "./dhcp-daemon.ts";
 import { dnsmasq } from "./dnsmasq.ts";
 import { hostLocal } from "./host-local.ts";
 import { type Findings, type Measurement, measurement, ratiosBetween, single } from "./measure.ts";
 import { BRIDGE, STOCK_PLUGINS, startNode } from "./node.ts";
 
-const LOAD: Load = { title: "through bridge", alone: 10, crowded: 64 };
-const QUICK_LOAD: Load = { ...LOAD, alone: 2, crowded: 4 };
+const LOAD = { title: "through bridge", alone: 10, crowded: 64 };
+const QUICK_LOAD = { ...LOAD, alone: 2, crowded: 4 };
 const ALTERNATIONS = 5;
 const QUICK_ALTERNATIONS = 1;
 const WARM_UP = 5;

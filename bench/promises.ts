@@ -46,7 +46,7 @@ const flat = (verb: string): Promised => {
   const p50 = (leases: string) =>
     measured({
       bench: "plugin",
-      case: `${verb}, ${leases}, 1 at a time`,
+      case: `${verb}, ${leases}, undisturbed, 1 at a time`,
       contestant: "cocoon-ipam",
     });
   return {

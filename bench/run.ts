@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { allocatorBench } from "./allocator.ts";
 import type { Bench } from "./bench.ts";
 import { brokerBench } from "./broker.ts";
-import { dhcpBench } from "./dhcp.ts";
+import { dhcpBench, dnsmasqBench, renewalsBench } from "./dhcp.ts";
 import { memoryBench } from "./memory.ts";
 import { perfdhcpBench } from "./perfdhcp.ts";
 import { pluginBench } from "./plugin.ts";
@@ -23,6 +23,8 @@ const benches: readonly Bench[] = [
   memoryBench,
   brokerBench,
   dhcpBench,
+  renewalsBench,
+  dnsmasqBench,
   perfdhcpBench,
   allocatorBench,
 ];
