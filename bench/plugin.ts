@@ -17,9 +17,6 @@ const LOADS = [
   { leases: 65_536, alone: 8, crowded: 32 },
 ];
 const QUICK_LOADS = [{ leases: 10, alone: 4, crowded: 8 }];
-/** Calls of a run among those that talk to the broker, which none of them makes slow with many leases. */
-const UNDISTURBED = 100;
-const QUICK_UNDISTURBED = 4;
 const ALTERNATIONS = 5;
 const QUICK_ALTERNATIONS = 2;
 /** Calls before the first that counts: file caches, the broker's compiler. */
@@ -50,15 +47,7 @@ export const pluginBench: Bench = {
       await crew.warmUp(quick ? QUICK_WARM_UP : Math.min(WARM_UP, load.alone * 2));
       const rounds = quick ? QUICK_ALTERNATIONS : ALTERNATIONS;
       const title = `${load.leases.toLocaleString("en")} leases`;
-      const undisturbed = {
-        title: `${title}, undisturbed`,
-        alone: quick ? QUICK_UNDISTURBED : UNDISTURBED,
-      };
-      const askers = new Crew(spawn, contestants.slice(0, 2));
-      measurements.push(
-        ...(await askers.alternate(undisturbed, rounds, progress)),
-        ...(await crew.alternate({ ...load, title }, rounds, progress)),
-      );
+      measurements.push(...(await crew.alternate({ ...load, title }, rounds, progress)));
     }
     return {
       measurements,
@@ -68,7 +57,6 @@ export const pluginBench: Bench = {
       ],
       notes: [
         `Contestants alternate run by run; a run is a batch of ADDs and then the DELs of the same containers.`,
-        `Undisturbed: cocoon-ipam and the C forwarder take turns without host-local, which keeps a processor and its caches to itself for seconds with many leases; ${UNDISTURBED} calls a run.`,
         "C forwarder: the same exchange with the broker by a static C program that knows nothing but its shape: what a plugin costs at least.",
         "cocoon-ipam's answer is durable (fdatasync) and its host route stands before it is printed; host-local writes a file without fsync and makes no route.",
       ],

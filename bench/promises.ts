@@ -45,8 +45,8 @@ const crowd = (leases: string): Promised => ({
 const flat = (verb: string): Promised => {
   const p50 = (leases: string) =>
     measured({
-      bench: "plugin",
-      case: `${verb}, ${leases}, undisturbed, 1 at a time`,
+      bench: "flat",
+      case: `${verb}, ${leases}, 1 at a time`,
       contestant: "cocoon-ipam",
     });
   return {

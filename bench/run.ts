@@ -7,6 +7,7 @@ import { allocatorBench } from "./allocator.ts";
 import type { Bench } from "./bench.ts";
 import { brokerBench } from "./broker.ts";
 import { dhcpBench, dnsmasqBench, renewalsBench } from "./dhcp.ts";
+import { flatBench } from "./flat.ts";
 import { memoryBench } from "./memory.ts";
 import { perfdhcpBench } from "./perfdhcp.ts";
 import { pluginBench } from "./plugin.ts";
@@ -18,6 +19,7 @@ import { measurementTable, ratioTable } from "./table.ts";
 /** NEW BENCHMARK: one file and one line here. */
 const benches: readonly Bench[] = [
   pluginBench,
+  flatBench,
   podBench,
   restartBench,
   memoryBench,
