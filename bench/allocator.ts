@@ -47,8 +47,8 @@ export const allocatorBench: Bench = {
         .filter(({ unit }) => unit === "ns"),
       notes: [
         `Pools of all sizes live in one process and take turns, ${OPERATIONS.toLocaleString("en")} operations each; the taken addresses lie at random, the worst there is.`,
-        "Half full: allocate finds the next free address and takes it; release gives back one that was drawn at random. Nearly full: one is given back at random, found and taken again, and the figure is that of all three. Full: nothing is found.",
-        "2^20 addresses at random are more than the processor's nearest caches hold: what 2^20 takes beyond 2^16 is waiting for memory, with no step more in the tree.",
+        "Half full: allocate finds the next free address and takes it; release gives back one that was drawn at random, or 32 that lie next to one another. Nearly full: one is given back at random, found and taken again, and the figure is that of all three. Full: nothing is found.",
+        "2^20 addresses at random are more than the processor's nearest caches hold: what they take longer than neighbours is waiting for memory; the steps in the tree are the same.",
         "State: what the heap grew by when every other address was taken, the worst there is. Indexes: what a ledger in memory adds to its records. After a collection before and after.",
       ],
     };

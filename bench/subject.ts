@@ -43,7 +43,7 @@ export class Subject {
   }
 
   #turnRoomy(operations: number): Times {
-    let [allocate, release] = [0n, 0n];
+    let [allocate, release, nearby] = [0n, 0n, 0n];
     for (let done = 0; done < operations; done += TIMED_TOGETHER) {
       const given = Array.from({ length: TIMED_TOGETHER }, () => BigInt(this.#draw()));
       const begun = process.hrtime.bigint();
@@ -52,11 +52,27 @@ export class Subject {
       for (let index = 0; index < TIMED_TOGETHER; index += 1) this.#allocate();
       allocate += process.hrtime.bigint() - between;
       release += between - begun;
+      nearby += this.#releaseNeighbours();
     }
     return {
       "half full: allocate": Number(allocate) / operations,
       "half full: release": Number(release) / operations,
+      "half full: release, neighbours": Number(nearby) / operations,
     };
+  }
+
+  /** Nanoseconds for {@link TIMED_TOGETHER} taken addresses that lie next to one another; they are taken again. */
+  #releaseNeighbours(): bigint {
+    const { first = 0n, last = 0n } = this.#set[0] ?? {};
+    const given: bigint[] = [];
+    let address = BigInt(this.#pick());
+    for (; given.length < TIMED_TOGETHER; address = address < last ? address + 1n : first)
+      if (this.#taken.isTaken(address)) given.push(address);
+    const begun = process.hrtime.bigint();
+    for (const each of given) this.#taken.releaseAddress(each);
+    const nanoseconds = process.hrtime.bigint() - begun;
+    for (const each of given) this.#taken.takeAddress(each);
+    return nanoseconds;
   }
 
   #turnFull(operations: number): Times {
