@@ -76,11 +76,9 @@ export class Crew {
       row.runs.push(run);
       runs.set(key, row);
     };
-    for (const [concurrency, calls] of [
-      [1, load.alone],
-      [CROWD, load.crowded ?? 0],
-    ] as const)
-      for (let round = 0; round < (calls === 0 ? 0 : rounds); round += 1) {
+    const crowded = load.crowded === undefined ? [] : [{ concurrency: CROWD, calls: load.crowded }];
+    for (const { concurrency, calls } of [{ concurrency: 1, calls: load.alone }, ...crowded])
+      for (let round = 0; round < rounds; round += 1) {
         progress(`${load.title}, ${concurrency} at a time: round ${round + 1} of ${rounds}`);
         // Who goes first changes, so that neither always follows the other.
         const order = round % 2 === 0 ? this.#contestants : this.#contestants.toReversed();

@@ -8,6 +8,7 @@ import { createFsck } from "#broker/fsck.ts";
 import { createParts } from "#broker/parts.ts";
 import { createTelemetry } from "#broker/telemetry.ts";
 import { BOOT, START, add, at, container, pool, stamp } from "#test/core/lease-fixtures.ts";
+import { emptySpool } from "#test/fakes/empty-spool.ts";
 import { openMemoryStore } from "#test/fakes/memory-store.ts";
 import { fakeRouteTable } from "#test/fakes/route-table.ts";
 
@@ -16,15 +17,7 @@ function condemned(meanwhile: (node: ReturnType<typeof createParts>) => void) {
   const routes = fakeRouteTable();
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const mirror = { read: async () => undefined, digest: () => "", write: async () => "" };
-  const spool = {
-    list: async () => [],
-    read: async () => undefined,
-    remove: async () => undefined,
-    setAside: async () => undefined,
-    tidy: async () => undefined,
-    leftovers: async () => ({ rejected: [], stale: [] }),
-    watch: () => ({ [Symbol.dispose]: () => undefined }),
-  };
+  const spool = emptySpool();
   const parts = createParts({
     store: openMemoryStore(),
     routes,
