@@ -16,11 +16,7 @@ const QUICK_RATE = 100;
 const ALTERNATIONS = 5;
 
 /** One trial of a contestant at a rate: new guests, unless told otherwise. */
-export type Attempt = (
-  one: DhcpContestant,
-  rate: number,
-  how?: Pick<TrialOptions, "cold" | "renew">,
-) => Promise<Trial>;
+export type Attempt = (one: DhcpContestant, rate: number, how?: How) => Promise<Trial>;
 
 type How = Pick<TrialOptions, "cold" | "renew">;
 
