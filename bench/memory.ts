@@ -18,8 +18,8 @@ const PAIRS = 200_000;
 const QUICK_PAIRS = 20;
 /** Readings on the way. */
 const STEPS = 2;
-/** Pairs before the first reading that growth is counted from: compiled code and grown buffers are no leak. */
-const WARM_UP_PAIRS = 20_000;
+/** Pairs before the reading that growth is counted from: as many as a part, after which the ledger's map has its largest size. */
+const WARM_UP_PAIRS = PAIRS / STEPS;
 const QUICK_WARM_UP_PAIRS = 4;
 const PARALLEL_PAIRS = 32;
 const KIB_PER_MIB = 1_024;

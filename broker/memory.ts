@@ -7,12 +7,18 @@ import { pause } from "./task.ts";
 const PERIOD = 15_000;
 /** Part of a period that an idle broker's loop is busy at most: a collection makes everyone wait, up to a second. */
 const IDLE = 0.1;
-/** How much more than after the last collection must be held in vain, in bytes. */
+/** How much more than after the last collection must be held for a collection, in bytes. */
 const WORTHWHILE = 16 * 1_024 * 1_024;
+/** Part of a period that the loop is busy at most when nobody calls: a collection then makes hardly anyone wait. */
+const QUIET = 0.01;
+/** Looks in a row, since the last collection, at which nobody called, until {@link WORTHWHILE_WHEN_QUIET} is enough. */
+const QUIET_LOOKS = 2;
+/** As {@link WORTHWHILE}, so that what a burst left in the heap is given back too. */
+const WORTHWHILE_WHEN_QUIET = 2 * 1_024 * 1_024;
 
 export interface MemoryKeeperOptions {
-  /** Bytes that the process holds and bytes in live objects, as far as is known without a collection. */
-  readonly usage: () => { readonly rss: number; readonly heapUsed: number };
+  /** Bytes that the process holds in memory. */
+  readonly held: () => number;
   /** Collects all garbage and gives free pages back to the system. */
   readonly collect: () => void;
   /** Part of the time since the last question in which the event loop was busy, from 0 to 1. */
@@ -20,26 +26,30 @@ export interface MemoryKeeperOptions {
   readonly period?: number;
 }
 
-/** Collects once after the start, then whenever the broker is idle and holds {@link WORTHWHILE} more than it must. */
+/** Collects once after the start, then whenever the broker is idle and holds more than it must. */
 export function createMemoryKeeper({
-  usage,
+  held,
   collect,
   busy,
   period = PERIOD,
 }: MemoryKeeperOptions): Task {
-  let tolerated = 0;
-  const idle = (): number => {
-    const { rss, heapUsed } = usage();
-    return rss - heapUsed;
+  let least = 0;
+  let quietLooks = 0;
+  const look = (): void => {
+    const part = busy();
+    quietLooks = part > QUIET ? 0 : quietLooks + 1;
+    const worthwhile = quietLooks < QUIET_LOOKS ? WORTHWHILE : WORTHWHILE_WHEN_QUIET;
+    if (part > IDLE || held() <= least + worthwhile) return;
+    collect();
+    least = held();
+    quietLooks = 0;
   };
   return {
     name: "memory",
     async run(signal) {
       while (!signal.aborted) {
         await pause(period, signal);
-        if (signal.aborted || busy() > IDLE || idle() <= tolerated) continue;
-        collect();
-        tolerated = idle() + WORTHWHILE;
+        if (!signal.aborted) look();
       }
     },
   };
@@ -49,7 +59,7 @@ export function createMemoryKeeper({
 export function processMemoryKeeper(): Task {
   let before = performance.eventLoopUtilization();
   return createMemoryKeeper({
-    usage: () => process.memoryUsage(),
+    held: () => process.memoryUsage.rss(),
     collect,
     busy() {
       const now = performance.eventLoopUtilization();

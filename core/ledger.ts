@@ -53,6 +53,7 @@ export class Ledger {
       inverse.push(before === undefined ? { op: "delete", key } : { op: "put", record: before });
       if (change.op === "put") this.#remember(key, change.record);
     }
+    this.#trimDeadlines();
     return inverse.reverse();
   }
 
@@ -212,7 +213,7 @@ export class Ledger {
     if (record.kind === "lease") return this.#rememberLease(record.lease);
     this.#others.set(key, record);
     const until = untilOf(record);
-    if (until !== undefined) this.#deadline(until, key);
+    if (until !== undefined) this.#deadlines.add(until, key);
     switch (record.kind) {
       case "tombstone":
         this.#tombstones.set(record.tombstone.key, record.tombstone);
@@ -235,7 +236,7 @@ export class Ledger {
 
   #rememberLease(lease: Lease): void {
     this.#leases.add(lease);
-    if (lease.until !== undefined) this.#deadline(lease.until, leaseKey(lease.ip));
+    if (lease.until !== undefined) this.#deadlines.add(lease.until, leaseKey(lease.ip));
     this.#blocks[ipFamily(lease.ip)].takeAddress(ipToNumber(lease.ip));
     this.#sequence = Math.max(this.#sequence, lease.sequence);
   }
@@ -276,8 +277,8 @@ export class Ledger {
     else blocks.takeAddress(value);
   }
 
-  #deadline(at: Millis, key: RecordKey): void {
-    this.#deadlines.add(at, key);
+  /** Deadlines are as many as records, and again as many that are overtaken, however long those have to go. */
+  #trimDeadlines(): void {
     if (this.#deadlines.size <= 2 * this.size + DEADLINE_SLACK) return;
     this.#deadlines.clear();
     for (const { ip, until } of this.#leases.all()) {

@@ -7,7 +7,7 @@ const MIB = 1_024 * 1_024;
 
 interface Look {
   readonly busy: number;
-  /** Held beyond live objects, in MiB. */
+  /** In MiB. */
   readonly held: number;
 }
 
@@ -18,7 +18,7 @@ async function collections(looks: readonly Look[]): Promise<boolean[]> {
   let held = 0;
   const keeper = createMemoryKeeper({
     period: 1,
-    usage: () => ({ rss: (held + 10) * MIB, heapUsed: 10 * MIB }),
+    held: () => held * MIB,
     collect() {
       collected[collected.length - 1] = true;
       held = 80;
@@ -38,16 +38,68 @@ async function collections(looks: readonly Look[]): Promise<boolean[]> {
   return collected;
 }
 
-test("it collects when idle: once after the start, then when much more is held than it left", async () => {
-  const looks: readonly (readonly [busy: number, held: number, collects: boolean])[] = [
-    [0.5, 200, false],
-    [0.01, 200, true],
-    [0.01, 80, false],
-    [0.01, 95, false],
-    [0.5, 140, false],
-    [0.01, 140, true],
-    [0.01, 90, false],
-  ];
+type Row = readonly [busy: number, held: number, collects: boolean];
+
+test.each<readonly [what: string, looks: readonly Row[]]>([
+  [
+    "never while it is busy",
+    [
+      [0.5, 200, false],
+      [0.5, 200, false],
+      [0.5, 200, false],
+    ],
+  ],
+  [
+    "once after the start",
+    [
+      [0.05, 200, true],
+      [0.05, 80, false],
+      [0.05, 80, false],
+    ],
+  ],
+  [
+    "much when it is idle",
+    [
+      [0.05, 200, true],
+      [0.5, 140, false],
+      [0.05, 140, true],
+    ],
+  ],
+  [
+    "less only when nobody called",
+    [
+      [0.05, 200, true],
+      [0.05, 95, false],
+      [0.05, 95, false],
+    ],
+  ],
+  [
+    "less when nobody called twice",
+    [
+      [0.05, 200, true],
+      [0.001, 95, false],
+      [0.001, 95, true],
+    ],
+  ],
+  [
+    "less not when somebody called between",
+    [
+      [0.05, 200, true],
+      [0.001, 95, false],
+      [0.05, 95, false],
+      [0.001, 95, false],
+    ],
+  ],
+  [
+    "nothing for little",
+    [
+      [0.05, 200, true],
+      [0.001, 81, false],
+      [0.001, 81, false],
+      [0.001, 81, false],
+    ],
+  ],
+])("it collects: %s", async (_, looks) => {
   const found = await collections(looks.map(([busy, held]) => ({ busy, held })));
   expect(found).toEqual(looks.map(([, , collects]) => collects));
 });

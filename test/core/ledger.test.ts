@@ -9,8 +9,9 @@ import type { Decision } from "#core/effects.ts";
 import { decideBind, decideDecline, decideGuestRelease, offerAddress } from "#core/guest.ts";
 import { Ledger } from "#core/ledger.ts";
 import { describeOwner, ownerKey } from "#core/lease.ts";
+import { tombstoneKey } from "#core/record.ts";
 import { decideSweep } from "#core/sweep.ts";
-import { at, container, mac, pool, stamp } from "./lease-fixtures.ts";
+import { START, at, container, mac, pool, stamp } from "./lease-fixtures.ts";
 
 const POOL = pool("10.9.0.0/28");
 const ADDRESSES = Array.from({ length: 16 }, (_, last) => ip(`10.9.0.${last}`));
@@ -146,4 +147,24 @@ test("what one guest was given is never another's: the holder of an address chan
     }),
     { numRuns: 300 },
   );
+});
+
+test("deadlines of records that are gone are forgotten when few records are left, not when their time comes", () => {
+  const ledger = new Ledger();
+  const bury = (number: number, until: number): void => {
+    const tombstone = { key: ownerKey(container(`c${number}`)), stamp: stamp(number), until };
+    ledger.apply([{ op: "put", record: { kind: "tombstone", tombstone } }]);
+  };
+  const soon = START + 1_000;
+  const late = START + 600_000;
+  bury(0, late);
+  for (let number = 1; number <= 10_000; number++) bury(number, soon);
+  expect(ledger.nextDeadline()).toBe(soon);
+  ledger.apply(
+    [...ledger.tombstones().values()]
+      .filter((tombstone) => tombstone.until === soon)
+      .map(({ key }) => ({ op: "delete", key: tombstoneKey(key) })),
+  );
+  expect(ledger.nextDeadline()).toBe(late);
+  expect(ledger.takeDue(late, 10).map((record) => record.kind)).toEqual(["tombstone"]);
 });
