@@ -1,51 +1,50 @@
 // Which addresses of one family's whole space are taken: a sparse tree of bitmaps that costs nothing until it is used.
 
 import { type Family, familyBits } from "./address.ts";
+import { type Node, Nodes } from "./nodes.ts";
+import { type Prefix, prefixLast } from "./prefix.ts";
+import { largestWithin, refreshLargest, roomySlot } from "./room.ts";
+import { SlotPath } from "./slot-path.ts";
 import {
-  type Bitmap,
+  ALL,
   SLOT_BITS,
-  addChild,
-  childAt,
   countSlots,
-  emptyBitmap,
   freeRuns,
-  fullBitmap,
   hasSlot,
-  isEmpty,
-  isFull,
-  largestWithin,
+  largestRun,
   lowestSlot,
-  removeChild,
   slotMask,
   slotsBefore,
-} from "./bitmap.ts";
-import { type Prefix, prefixLast } from "./prefix.ts";
-import { SlotPath } from "./slot-path.ts";
+} from "./slots.ts";
 
-/** Up to 2^50 addresses are counted in numbers, which are exact there; above, in bigints. */
-const NARROW_BITS = 50;
 /**
- * Taken addresses of one family. Each operation visits one path of the tree (7 nodes for IPv4, 26 for IPv6) and at
+ * Taken addresses of one family. Each operation visits one path of the tree (7 levels for IPv4, 26 for IPv6) and at
  * most its siblings, however many addresses are taken. Taking and releasing need not match: a block may be released in parts.
  */
 export class Blocks {
   readonly family: Family;
   readonly #bits: number;
   readonly #end: bigint;
-  readonly #root: Bitmap;
+  readonly #nodes = new Nodes();
+  readonly #root: Node;
   /** The address or block at hand: the slot to follow on each level. */
   readonly #path: SlotPath;
+  /** The level of the stems: what is on the level below are the addresses, as bits of words. */
+  readonly #stem: number;
   /** The nodes along `#path`, as far as the operation at hand has come. */
-  readonly #nodes: Bitmap[] = [];
+  readonly #way: Node[] = [];
 
   constructor(family: Family) {
     this.family = family;
     this.#bits = familyBits(family);
     this.#end = 1n << BigInt(this.#bits);
     this.#path = new SlotPath(this.#bits);
-    this.#root = emptyBitmap(this.#bits);
+    this.#stem = this.#path.depth - 2;
+    this.#root = this.#nodes.add(this.#path.depth * SLOT_BITS, "free");
     // The root decides the 2 (IPv4) or 3 (IPv6) bits that are left over; its other slots do not exist, so nothing is free there.
-    this.#root.any = this.#root.full = ~slotMask(0, this.#bits - this.#path.slotBits(0));
+    const slots = slotMask(0, this.#bits - this.#path.slotBits(0));
+    this.#nodes.setSlots(this.#root, ~slots, "full");
+    this.#nodes.setLargest(this.#root, this.#bits);
   }
 
   /** Takes a whole block; false, and nothing changed, when any address of it is taken. */
@@ -63,24 +62,25 @@ export class Blocks {
   /** {@link take} for one address. */
   takeAddress(value: bigint): boolean {
     this.#path.set(value);
-    return this.#takeAt(this.#path.depth - 1, this.#bits);
+    return this.#takeAt(this.#stem + 1, this.#bits);
   }
 
   /** {@link release} for one address. */
   releaseAddress(value: bigint): boolean {
     this.#path.set(value);
-    return this.#releaseAt(this.#path.depth - 1, this.#bits);
+    return this.#releaseAt(this.#stem + 1, this.#bits);
   }
 
   isTaken(value: bigint): boolean {
     this.#path.set(value);
     let node = this.#root;
-    for (const slot of this.#path.slots) {
-      const child = childAt(node, slot);
-      if (child === undefined) return hasSlot(node.full, slot);
+    for (let level = 0; level < this.#stem; level++) {
+      const slot = this.#path.slot(level);
+      const child = this.#nodes.child(node, slot);
+      if (child === undefined) return hasSlot(this.#nodes.full(node), slot);
       node = child;
     }
-    return false;
+    return hasSlot(this.#word(node), this.#path.slot(this.#stem + 1));
   }
 
   /** The first free address at or after `from` within `first` to `last` (inclusive); does not wrap. */
@@ -88,7 +88,7 @@ export class Blocks {
     const start = from > first ? from : first;
     if (start > last) return undefined;
     this.#path.set(start);
-    if (!this.#search(this.#path.depth - 1, this.#bits)) return undefined;
+    if (!this.#search(this.#stem + 1, this.#bits)) return undefined;
     const found = this.#path.value();
     return found <= last ? found : undefined;
   }
@@ -116,98 +116,106 @@ export class Blocks {
     this.#aim(within);
     const level = this.#path.levelOf(within.length);
     let node = this.#root;
-    for (let above = 0; above < level; above++) {
+    for (let above = 0; above < level && above < this.#stem; above++) {
       const slot = this.#path.slot(above);
-      const child = childAt(node, slot);
-      if (child === undefined) return hasSlot(node.full, slot) ? undefined : within.length;
+      const child = this.#nodes.child(node, slot);
+      if (child === undefined)
+        return hasSlot(this.#nodes.full(node), slot) ? undefined : within.length;
       node = child;
     }
-    const largest = largestWithin(
-      node,
-      this.#path.slot(level),
-      this.#path.width(level, within.length),
-      this.#path.slotBits(level),
-    );
+    const mask = this.#mask(level, within.length);
+    const largest =
+      level > this.#stem
+        ? largestRun(this.#word(node), mask)
+        : largestWithin(this.#nodes, node, mask);
     return largest < 0 ? undefined : this.#bits - largest;
   }
 
   #takeAt(level: number, length: number): boolean {
-    let node = this.#root;
-    for (let above = 0; above < level; above++) {
-      const slot = this.#path.slot(above);
-      if (hasSlot(node.full, slot)) return false;
-      this.#nodes[above] = node;
-      let child = childAt(node, slot);
-      if (child === undefined) {
-        // From here on all is free, so the block will be taken and the new node will not stay empty.
-        child = emptyBitmap(this.#path.slotBits(above));
-        addChild(node, slot, child);
-      }
-      node = child;
-    }
-    const width = this.#path.width(level, length);
-    const mask = slotMask(this.#path.slot(level), width);
-    if ((node.any & mask) !== 0) return false;
-    node.full |= mask;
-    node.any |= mask;
-    this.#nodes[level] = node;
-    this.#settle(level, 2 ** (this.#bits - length));
+    const end = Math.min(level, this.#stem);
+    const node = this.#open(end, "free");
+    if (node === undefined) return false;
+    const mask = this.#mask(level, length);
+    const taken = level > end ? this.#word(node) : this.#nodes.any(node);
+    if ((taken & mask) !== 0) return false;
+    const had = this.#nodes.largest(node);
+    if (level > end) this.#setWord(node, taken | mask);
+    else this.#setSlots(node, mask, "full");
+    this.#settle(end, had, 2 ** (this.#bits - length));
     return true;
   }
 
   #releaseAt(level: number, length: number): boolean {
-    let node = this.#root;
-    for (let above = 0; above < level; above++) {
-      const slot = this.#path.slot(above);
-      this.#nodes[above] = node;
-      let child = childAt(node, slot);
-      if (child === undefined) {
-        if (!hasSlot(node.full, slot)) return false;
-        // All of the slot is taken, so the release will succeed: the part that stays taken gets its own node.
-        child = this.#fullChild(above);
-        addChild(node, slot, child);
-      }
-      node = child;
-    }
-    const mask = slotMask(this.#path.slot(level), this.#path.width(level, length));
-    if ((node.full & mask) !== mask) return false;
-    node.full &= ~mask;
-    node.any &= ~mask;
-    this.#nodes[level] = node;
-    this.#settle(level, -(2 ** (this.#bits - length)));
+    const end = Math.min(level, this.#stem);
+    const node = this.#open(end, "full");
+    if (node === undefined) return false;
+    const mask = this.#mask(level, length);
+    const taken = level > end ? this.#word(node) : this.#nodes.full(node);
+    if ((taken & mask) !== mask) return false;
+    const had = this.#nodes.largest(node);
+    if (level > end) this.#setWord(node, taken & ~mask);
+    else this.#setSlots(node, mask, "free");
+    this.#settle(end, had, -(2 ** (this.#bits - length)));
     return true;
   }
 
-  /** Brings counts, `largest` and the parents' planes up to date after `change` addresses below `#nodes[level]` changed. */
-  #settle(level: number, change: number): void {
-    let childHad = 0;
-    for (let at = level; at >= 0; at--) {
-      const node = this.#node(at);
-      const had = node.largest;
-      if (this.#isNarrow(at)) node.taken += change;
-      else node.wide += BigInt(change);
-      if (at === level) node.largest = largestWithin(node, 0, SLOT_BITS, this.#path.slotBits(at));
-      else this.#settleAbove(at, node, childHad);
-      childHad = had;
+  /**
+   * The node at hand on `level`, with `#way` up to it; undefined when the way to it leads through a slot that is wholly
+   * in the other state. A slot that is wholly in this state gets a child, and what follows succeeds, so that none stays for nothing.
+   */
+  #open(level: number, state: "free" | "full"): Node | undefined {
+    let node = this.#root;
+    for (let above = 0; above < level; above++) {
+      const slot = this.#path.slot(above);
+      this.#way[above] = node;
+      let child = this.#nodes.child(node, slot);
+      if (child === undefined) {
+        if (hasSlot(this.#nodes.full(node), slot) !== (state === "full")) return undefined;
+        child = this.#nodes.add(this.#path.slotBits(above), state);
+        this.#nodes.addChild(node, slot, child);
+      }
+      node = child;
     }
+    this.#way[level] = node;
+    return node;
+  }
+
+  #setSlots(node: Node, mask: number, state: "free" | "full"): void {
+    this.#nodes.setSlots(node, mask, state);
+    this.#nodes.setLargest(node, largestWithin(this.#nodes, node, ALL));
+  }
+
+  /** The taken addresses next to the one at hand, below its stem. */
+  #word(stem: Node): number {
+    return this.#nodes.word(stem, this.#path.slot(this.#stem));
+  }
+
+  #setWord(stem: Node, word: number): void {
+    const before = this.#word(stem);
+    this.#nodes.setWord(stem, this.#path.slot(this.#stem), word);
+    refreshLargest(this.#nodes, stem, largestRun(before, ALL), largestRun(word, ALL));
   }
 
   /**
-   * The same for the parent on level `at` of a node whose largest free block was `childHad`. The siblings, which are far
-   * apart in memory, are asked only when the largest block of all may have been the child's.
+   * Brings the counts, and all above `#way[level]`, up to date: `change` addresses changed below that node, and its largest
+   * free block was `had`.
    */
-  #settleAbove(at: number, node: Bitmap, childHad: number): void {
-    const child = this.#node(at + 1);
-    const slot = this.#path.slot(at);
-    if (isFull(child)) removeChild(node, slot, "full");
-    else if (isEmpty(child)) removeChild(node, slot, "free");
-    const slotBits = this.#path.slotBits(at);
-    const { largest } = child;
-    // A slot that is free as a whole may be part of a larger block.
-    const wasOrIsFree = childHad === slotBits || largest === slotBits;
-    if (wasOrIsFree || (largest < childHad && childHad === node.largest))
-      node.largest = largestWithin(node, 0, SLOT_BITS, slotBits);
-    else if (largest > node.largest) node.largest = largest;
+  #settle(level: number, had: number, change: number): void {
+    const nodes = this.#nodes;
+    let child = this.#nodeOn(level);
+    let childHad = had;
+    nodes.count(child, change);
+    for (let at = level - 1; at >= 0; at--) {
+      const node = this.#nodeOn(at);
+      const nodeHad = nodes.largest(node);
+      const childHas = nodes.largest(child);
+      nodes.count(node, change);
+      if (nodes.full(child) === ALL) nodes.removeChild(node, this.#path.slot(at), "full");
+      else if (nodes.any(child) === 0) nodes.removeChild(node, this.#path.slot(at), "free");
+      refreshLargest(nodes, node, childHad, childHas);
+      child = node;
+      childHad = nodeHad;
+    }
   }
 
   /**
@@ -222,62 +230,62 @@ export class Blocks {
     let from = this.#path.slot(0);
     for (;;) {
       const slot =
-        at === level ? lowestSlot(freeRuns(node, width), from) : roomySlot(node, from, wanted);
+        at === level
+          ? lowestSlot(
+              freeRuns(at > this.#stem ? this.#word(node) : this.#nodes.any(node), width),
+              from,
+            )
+          : roomySlot(this.#nodes, node, from, wanted);
       if (slot < 0) {
         if (at === 0) return false;
         at--;
-        node = this.#node(at);
+        node = this.#nodeOn(at);
         from = this.#path.slot(at) + 1;
         continue;
       }
       if (slot !== this.#path.slot(at)) this.#path.moveTo(at, slot);
-      const child = at === level ? undefined : childAt(node, slot);
-      if (child === undefined) return true;
-      this.#nodes[at] = node;
-      node = child;
+      if (at === level || !hasSlot(this.#nodes.any(node), slot)) return true;
+      this.#way[at] = node;
+      // Below a stem there is no node, but a word of it.
+      if (at < this.#stem) node = this.#nodes.child(node, slot) ?? node;
       at++;
       from = this.#path.slot(at);
     }
   }
 
-  /** Whether nodes on this level count in numbers. */
-  #isNarrow(level: number): boolean {
-    return this.#path.slotBits(level) + SLOT_BITS <= NARROW_BITS;
-  }
-
   #countBefore(value: bigint): bigint {
-    if (value === this.#end) return this.#countOf(this.#root, 0);
+    if (value === this.#end) return this.#nodes.taken(this.#root);
     this.#path.set(value);
     let node = this.#root;
     let count = 0n;
-    for (let level = 0; level < this.#path.depth; level++) {
+    for (let level = 0; level < this.#stem; level++) {
       const slot = this.#path.slot(level);
       const slotBits = BigInt(this.#path.slotBits(level));
       const before = slotsBefore(slot);
-      count += BigInt(countSlots(node.full & before)) << slotBits;
-      const partial = countSlots(node.any & ~node.full & before);
-      for (let index = 0; index < partial; index++)
-        count += this.#countOf(node.below[index], level + 1);
-      if (hasSlot(node.full, slot)) return count + BigInt.asUintN(Number(slotBits), value);
-      const child = childAt(node, slot);
+      count += BigInt(countSlots(this.#nodes.full(node) & before)) << slotBits;
+      const partial = countSlots(this.#nodes.any(node) & ~this.#nodes.full(node) & before);
+      for (const child of this.#nodes.children(node).slice(0, partial))
+        count += this.#nodes.taken(child);
+      if (hasSlot(this.#nodes.full(node), slot))
+        return count + BigInt.asUintN(Number(slotBits), value);
+      const child = this.#nodes.child(node, slot);
       if (child === undefined) return count;
       node = child;
     }
-    return count;
+    const words = this.#path.slot(this.#stem);
+    for (let slot = 0; slot < words; slot++)
+      count += BigInt(countSlots(this.#nodes.word(node, slot)));
+    const before = slotsBefore(this.#path.slot(this.#stem + 1));
+    return count + BigInt(countSlots(this.#word(node) & before));
   }
 
-  #countOf(node: Bitmap | undefined, level: number): bigint {
-    if (node === undefined) return 0n;
-    return this.#isNarrow(level) ? BigInt(node.taken) : node.wide;
+  /** The slots that a block of this prefix length fills on its level, as bits. */
+  #mask(level: number, length: number): number {
+    return slotMask(this.#path.slot(level), this.#path.width(level, length));
   }
 
-  #fullChild(above: number): Bitmap {
-    const size = 2 ** this.#path.slotBits(above);
-    return this.#isNarrow(above + 1) ? fullBitmap(size, 0n) : fullBitmap(0, BigInt(size));
-  }
-
-  #node(level: number): Bitmap {
-    return this.#nodes[level] ?? this.#root;
+  #nodeOn(level: number): Node {
+    return this.#way[level] ?? this.#root;
   }
 
   #aim(prefix: Prefix): void {
@@ -285,14 +293,4 @@ export class Blocks {
       throw new RangeError(`an IPv${prefix.family} block among IPv${this.family} ones`);
     this.#path.set(prefix.base);
   }
-}
-
-/** The first slot at or behind `from` that is free or whose child has a free block of 2^`wanted` addresses. */
-function roomySlot(node: Bitmap, from: number, wanted: number): number {
-  const open = ~node.full;
-  for (let slot = lowestSlot(open, from); slot >= 0; slot = lowestSlot(open, slot + 1)) {
-    const child = childAt(node, slot);
-    if (child === undefined || child.largest >= wanted) return slot;
-  }
-  return -1;
 }

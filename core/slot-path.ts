@@ -1,6 +1,6 @@
 // An address as the slot to follow on each level of the tree of bitmaps, from the root down.
 
-import { SLOTS, SLOT_BITS } from "./bitmap.ts";
+import { SLOTS, SLOT_BITS } from "./slots.ts";
 
 /** Bits that are moved between bigint and number at once: six slots, which fit the integers of bit operators. */
 const CHUNK_BITS = 30;
