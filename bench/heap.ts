@@ -9,7 +9,7 @@ import type { LedgerRecord } from "#core/record.ts";
 import { containerLease, guestLease } from "./sample-leases.ts";
 
 /** Some copies at once, so that a small one is more than what else the process allocates meanwhile. */
-const SMALLEST_MEASURED = 2 ** 16;
+const SMALLEST_MEASURED = 2 ** 20;
 
 /** Bytes for each address of a pool of which every other one is taken. */
 export function bytesOfState(bits: number): number {

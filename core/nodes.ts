@@ -33,7 +33,7 @@ export class Nodes {
   /** Of a stem, which 32 words are its own. */
   #stem = new Int32Array(FIRST_ROWS);
   /** The children of the partly taken slots, in slot order; none of a stem. */
-  readonly #below: (readonly Node[])[] = [];
+  readonly #below: (Node[] | undefined)[] = [];
   /** Taken addresses of larger nodes. */
   readonly #wide = new Map<Node, bigint>();
   readonly #freeRows: Node[] = [];
@@ -123,19 +123,19 @@ export class Nodes {
 
   /** Puts a child under a slot that was free or full and makes it partly taken. */
   addChild(node: Node, slot: number, child: Node): void {
-    const children = this.children(node);
-    this.#below[node] =
-      children.length === 0 ? [child] : children.toSpliced(this.#position(node, slot), 0, child);
+    const children = this.#below[node];
+    if (children === undefined) this.#below[node] = [child];
+    else if (children.length === 0) children.push(child);
+    else children.splice(this.#position(node, slot), 0, child);
     this.#any[node] = this.any(node) | (1 << slot);
     this.#full[node] = this.full(node) & ~(1 << slot);
   }
 
   /** Takes the child of a partly taken slot away, whose row is another's from then on; the slot becomes full or free. */
   removeChild(node: Node, slot: number, becomes: "free" | "full"): void {
-    const position = this.#position(node, slot);
-    const children = this.children(node);
-    const child = children[position];
-    this.#below[node] = children.length === 1 ? NO_CHILDREN : children.toSpliced(position, 1);
+    const children = this.#below[node];
+    const child =
+      children?.length === 1 ? children.pop() : children?.splice(this.#position(node, slot), 1)[0];
     this.setSlots(node, 1 << slot, becomes);
     if (child !== undefined) this.#release(child);
   }
@@ -162,7 +162,7 @@ export class Nodes {
   #newRow(): Node {
     const free = this.#freeRows.pop();
     if (free !== undefined) return free;
-    const row = this.#below.push(NO_CHILDREN) - 1;
+    const row = this.#below.push(undefined) - 1;
     if (row === this.#bits.length) {
       const rows = 2 * row;
       this.#bits = copied(this.#bits, new Uint8Array(rows));
