@@ -7,14 +7,12 @@ import { pause } from "./task.ts";
 const PERIOD = 15_000;
 /** Part of a period that an idle broker's loop is busy at most: a collection makes everyone wait, up to a second. */
 const IDLE = 0.1;
-/** How much more than after the last collection must be held for a collection, in bytes. */
+/** How much more than the least since the last collection must be held for one that somebody may wait for, in bytes. */
 const WORTHWHILE = 16 * 1_024 * 1_024;
 /** Part of a period that the loop is busy at most when nobody calls: a collection then makes hardly anyone wait. */
 const QUIET = 0.01;
-/** Looks in a row, since the last collection, at which nobody called, until {@link WORTHWHILE_WHEN_QUIET} is enough. */
+/** Looks in a row at which nobody called until what was done before is cleared away. */
 const QUIET_LOOKS = 2;
-/** As {@link WORTHWHILE}, so that what a burst left in the heap is given back too. */
-const WORTHWHILE_WHEN_QUIET = 2 * 1_024 * 1_024;
 
 export interface MemoryKeeperOptions {
   /** Bytes that the process holds in memory. */
@@ -26,7 +24,10 @@ export interface MemoryKeeperOptions {
   readonly period?: number;
 }
 
-/** Collects once after the start, then whenever the broker is idle and holds more than it must. */
+/**
+ * Collects once after the start, then once whenever nobody calls any more, and in between when the broker is idle and holds
+ * much more than it did: what lived at a collection may be garbage since, which nothing tells but another collection.
+ */
 export function createMemoryKeeper({
   held,
   collect,
@@ -35,14 +36,21 @@ export function createMemoryKeeper({
 }: MemoryKeeperOptions): Task {
   let least = 0;
   let quietLooks = 0;
+  let worked = true;
   const look = (): void => {
     const part = busy();
+    const now = held();
     quietLooks = part > QUIET ? 0 : quietLooks + 1;
-    const worthwhile = quietLooks < QUIET_LOOKS ? WORTHWHILE : WORTHWHILE_WHEN_QUIET;
-    if (part > IDLE || held() <= least + worthwhile) return;
+    worked ||= part > QUIET;
+    least = Math.min(least, now);
+    const isDone = worked && quietLooks >= QUIET_LOOKS;
+    if (part > IDLE || (!isDone && now <= least + WORTHWHILE)) return;
     collect();
     least = held();
+    worked = false;
     quietLooks = 0;
+    // The collection itself was no call.
+    busy();
   };
   return {
     name: "memory",

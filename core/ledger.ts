@@ -277,7 +277,7 @@ export class Ledger {
     else blocks.takeAddress(value);
   }
 
-  /** Deadlines are as many as records, and again as many that are overtaken, however long those have to go. */
+  /** At most as many deadlines are kept that are overtaken as there are records, and {@link DEADLINE_SLACK}. */
   #trimDeadlines(): void {
     if (this.#deadlines.size <= 2 * this.size + DEADLINE_SLACK) return;
     this.#deadlines.clear();

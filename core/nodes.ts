@@ -9,13 +9,14 @@ const NARROW_BITS = 50;
 /** Rows at first; they double when they are used up. */
 const FIRST_ROWS = 16;
 const NO_CHILDREN: readonly Node[] = [];
+const NO_STEM = -1;
 
 /** A row of {@link Nodes}. */
 export type Node = number;
 
 /**
- * Columns of numbers instead of objects: the tree of a million addresses is then so small that an address drawn at random is
- * found in the processor's caches, and nothing for the collector. They grow with the most nodes there ever were and do not shrink.
+ * Columns of numbers instead of objects: the tree of a million addresses is then so small that one drawn at random is
+ * found in the processor's caches, where addresses lie close to one another. They grow with the most nodes there ever were and do not shrink.
  *
  * Invariants: `full` is a subset of `any`; what is below a slot that is in `any` but not in `full` is neither empty nor full.
  */
@@ -44,13 +45,14 @@ export class Nodes {
 
   /** A node of 2^`bits` addresses in which nothing or everything is taken, nobody's child yet. */
   add(bits: number, state: "free" | "full"): Node {
+    const stem = bits === STEM_BITS ? this.#newStem() : NO_STEM;
     const node = this.#newRow();
     this.#bits[node] = bits;
     this.#full[node] = this.#any[node] = state === "full" ? ALL : 0;
     this.#largest[node] = state === "full" ? -1 : bits;
     this.#taken[node] = 0;
     if (state === "full") this.count(node, 2 ** bits);
-    if (bits === STEM_BITS) this.#stem[node] = this.#newStem();
+    this.#stem[node] = stem;
     return node;
   }
 
@@ -85,9 +87,8 @@ export class Nodes {
 
   /** Says that so many more addresses below are taken, or fewer. */
   count(node: Node, change: number): void {
-    if ((this.#bits[node] ?? 0) <= NARROW_BITS)
-      this.#taken[node] = (this.#taken[node] ?? 0) + change;
-    else this.#wide.set(node, (this.#wide.get(node) ?? 0n) + BigInt(change));
+    if (this.#isWide(node)) this.#wide.set(node, (this.#wide.get(node) ?? 0n) + BigInt(change));
+    else this.#taken[node] = (this.#taken[node] ?? 0) + change;
   }
 
   /** Makes slots free or full that have nothing below them. */
@@ -162,17 +163,24 @@ export class Nodes {
   #newRow(): Node {
     const free = this.#freeRows.pop();
     if (free !== undefined) return free;
-    const row = this.#below.push(undefined) - 1;
-    if (row === this.#bits.length) {
-      const rows = 2 * row;
-      this.#bits = copied(this.#bits, new Uint8Array(rows));
-      this.#full = copied(this.#full, new Int32Array(rows));
-      this.#any = copied(this.#any, new Int32Array(rows));
-      this.#largest = copied(this.#largest, new Int16Array(rows));
-      this.#taken = copied(this.#taken, new Float64Array(rows));
-      this.#stem = copied(this.#stem, new Int32Array(rows));
-    }
-    return row;
+    if (this.#below.length === this.#bits.length) this.#growRows(2 * this.#bits.length);
+    return this.#below.push(undefined) - 1;
+  }
+
+  /** All columns or, where memory lacks for one (a RangeError), none: a column too short would take its last rows for free. */
+  #growRows(rows: number): void {
+    const bits = copied(this.#bits, new Uint8Array(rows));
+    const full = copied(this.#full, new Int32Array(rows));
+    const any = copied(this.#any, new Int32Array(rows));
+    const largest = copied(this.#largest, new Int16Array(rows));
+    const taken = copied(this.#taken, new Float64Array(rows));
+    const stem = copied(this.#stem, new Int32Array(rows));
+    this.#bits = bits;
+    this.#full = full;
+    this.#any = any;
+    this.#largest = largest;
+    this.#taken = taken;
+    this.#stem = stem;
   }
 
   #newStem(): number {

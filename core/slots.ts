@@ -7,9 +7,9 @@ export const SLOT_BITS = 5;
 /** All slots, as bits. */
 export const ALL = -1;
 
-/** `2^width` slots from `first` on, as bits. */
+/** `2^width` slots from `first` on, as bits; fewer than all. */
 export const slotMask = (first: number, width: number): number =>
-  width === SLOT_BITS ? ALL : ((1 << (1 << width)) - 1) << first;
+  ((1 << (1 << width)) - 1) << first;
 
 /** The slots before `slot`, as bits. */
 export const slotsBefore = (slot: number): number => (1 << slot) - 1;

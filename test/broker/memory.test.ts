@@ -16,14 +16,21 @@ async function collections(looks: readonly Look[]): Promise<boolean[]> {
   const controller = new AbortController();
   const collected: boolean[] = [];
   let held = 0;
+  let collecting = false;
   const keeper = createMemoryKeeper({
     period: 1,
     held: () => held * MIB,
     collect() {
       collected[collected.length - 1] = true;
       held = 80;
+      collecting = true;
     },
     busy() {
+      // A collection keeps the loop busy, until it is asked after.
+      if (collecting) {
+        collecting = false;
+        return 1;
+      }
       const look = looks[collected.length];
       if (look === undefined) {
         controller.abort();
@@ -66,6 +73,14 @@ test.each<readonly [what: string, looks: readonly Row[]]>([
     ],
   ],
   [
+    "much more than the least it held",
+    [
+      [0.05, 200, true],
+      [0.05, 60, false],
+      [0.05, 77, true],
+    ],
+  ],
+  [
     "less only when nobody called",
     [
       [0.05, 200, true],
@@ -74,29 +89,32 @@ test.each<readonly [what: string, looks: readonly Row[]]>([
     ],
   ],
   [
-    "less when nobody called twice",
+    "once when nobody calls any more, whatever it holds",
     [
       [0.05, 200, true],
-      [0.001, 95, false],
-      [0.001, 95, true],
+      [0.5, 80, false],
+      [0.001, 80, false],
+      [0.001, 80, true],
+      [0.001, 80, false],
+      [0.001, 80, false],
     ],
   ],
   [
-    "less not when somebody called between",
+    "not when somebody called between",
     [
       [0.05, 200, true],
-      [0.001, 95, false],
-      [0.05, 95, false],
-      [0.001, 95, false],
+      [0.001, 80, false],
+      [0.05, 80, false],
+      [0.001, 80, false],
     ],
   ],
   [
-    "nothing for little",
+    "nothing where nothing was done",
     [
       [0.05, 200, true],
-      [0.001, 81, false],
-      [0.001, 81, false],
-      [0.001, 81, false],
+      [0.001, 95, false],
+      [0.001, 95, false],
+      [0.001, 95, false],
     ],
   ],
 ])("it collects: %s", async (_, looks) => {

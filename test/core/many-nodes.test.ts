@@ -1,7 +1,7 @@
 // Addresses far apart, each with nodes of its own: what one of them is told must not reach another, whoever had its place before.
 
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { type Family, familyBits } from "#core/address.ts";
 import { Blocks } from "#core/blocks.ts";
 
@@ -83,3 +83,34 @@ test("a node that became full leaves nothing of its count to the next one, howev
   expect(blocks.takeAddress(far)).toBe(true);
   expect(blocks.countTaken(0n, 1n << 101n)).toBe(8n * eighth + 1n);
 });
+
+test.each(["Uint8Array", "Int16Array", "Int32Array", "Float64Array"] as const)(
+  "where memory lacks for a larger %s, nothing taken is forgotten",
+  (name) => {
+    const blocks = new Blocks(4);
+    const taken: bigint[] = [];
+    let failures = 0;
+    for (let place = 0n; place < 200n; place++) {
+      const address = place << 24n;
+      vi.stubGlobal(name, noArray);
+      try {
+        if (blocks.takeAddress(address)) taken.push(address);
+      } catch (error) {
+        expect(error).toBeInstanceOf(RangeError);
+        failures++;
+      } finally {
+        vi.unstubAllGlobals();
+      }
+      if (!taken.includes(address) && blocks.takeAddress(address)) taken.push(address);
+      expect(taken).toHaveLength(Number(place) + 1);
+      expect(taken.filter((one) => !blocks.isTaken(one))).toEqual([]);
+    }
+    expect(failures).toBeGreaterThan(0);
+    expect(blocks.countTaken(0n, 2n ** 32n - 1n)).toBe(200n);
+  },
+);
+
+/** In place of a typed array's constructor. */
+function noArray(): never {
+  throw new RangeError("Array buffer allocation failed");
+}
