@@ -47,6 +47,14 @@ export class Blocks {
     this.#nodes.setLargest(this.#root, this.#bits);
   }
 
+  /**
+   * Makes sure that so many addresses or blocks can be taken or released without more memory. Throws a RangeError, and changes
+   * nothing, where memory lacks; so does each of the operations below.
+   */
+  reserve(operations: number): void {
+    this.#nodes.reserve(operations * this.#stem, operations);
+  }
+
   /** Takes a whole block; false, and nothing changed, when any address of it is taken. */
   take(prefix: Prefix): boolean {
     this.#aim(prefix);
@@ -132,6 +140,7 @@ export class Blocks {
   }
 
   #takeAt(level: number, length: number): boolean {
+    this.reserve(1);
     const end = Math.min(level, this.#stem);
     const node = this.#open(end, "free");
     if (node === undefined) return false;
@@ -146,6 +155,7 @@ export class Blocks {
   }
 
   #releaseAt(level: number, length: number): boolean {
+    this.reserve(1);
     const end = Math.min(level, this.#stem);
     const node = this.#open(end, "full");
     if (node === undefined) return false;

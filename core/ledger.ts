@@ -41,25 +41,27 @@ export class Ledger {
   readonly #meta = new Map<string, string>();
   readonly #blocks: Readonly<Record<Family, Blocks>> = { 4: new Blocks(4), 6: new Blocks(6) };
   readonly #deadlines = new Deadlines<RecordKey>();
-  readonly offers = new Offers((ip) => this.#settle(ip));
+  readonly offers = new Offers({
+    reserve: (ip, operations) => this.#blocks[ipFamily(ip)].reserve(operations),
+    changed: (ip) => this.#settle(ip),
+  });
   #sequence = 0;
 
-  /** Applies the changes in order and answers with those that undo them. */
+  /**
+   * Applies the changes in order and answers with those that undo them. Throws a RangeError, and changes nothing, where memory
+   * lacks.
+   */
   apply(changes: readonly Change[]): Change[] {
-    const inverse: Change[] = [];
-    for (const change of changes) {
-      const key = change.op === "put" ? recordKey(change.record) : change.key;
-      const before = this.#forget(key);
-      inverse.push(before === undefined ? { op: "delete", key } : { op: "put", record: before });
-      if (change.op === "put") this.#remember(key, change.record);
-    }
-    this.#trimDeadlines();
-    return inverse.reverse();
+    this.#reserve(changes);
+    return this.#applyAll(changes);
   }
 
-  /** Takes back what {@link apply} did, the latest first; addresses that cooled before cool on in the same order. */
+  /**
+   * Takes back what {@link apply} did, the latest first; addresses that cooled before cool on in the same order. Reserves
+   * nothing: the tree of taken addresses had all of these states before.
+   */
   undo(inverses: readonly (readonly Change[])[]): void {
-    for (const inverse of inverses.toReversed()) this.apply(inverse);
+    for (const inverse of inverses.toReversed()) this.#applyAll(inverse);
     this.#leases.sortCooling();
   }
 
@@ -202,6 +204,28 @@ export class Ledger {
     return [...due.values()];
   }
 
+  /** Each change takes or releases one address at most. */
+  #reserve(changes: readonly Change[]): void {
+    const operations: Record<Family, number> = { 4: 0, 6: 0 };
+    for (const change of changes) {
+      const ip = ipOfChange(change);
+      if (ip !== undefined) operations[ipFamily(ip)]++;
+    }
+    for (const family of [4, 6] as const) this.#blocks[family].reserve(operations[family]);
+  }
+
+  #applyAll(changes: readonly Change[]): Change[] {
+    const inverse: Change[] = [];
+    for (const change of changes) {
+      const key = change.op === "put" ? recordKey(change.record) : change.key;
+      const before = this.#forget(key, change.op);
+      inverse.push(before === undefined ? { op: "delete", key } : { op: "put", record: before });
+      if (change.op === "put") this.#remember(key, change.record);
+    }
+    this.#trimDeadlines();
+    return inverse.reverse();
+  }
+
   #find(key: RecordKey): LedgerRecord | undefined {
     const ip = ipOfKey(key);
     if (ip === undefined) return this.#others.get(key);
@@ -241,15 +265,15 @@ export class Ledger {
     this.#sequence = Math.max(this.#sequence, lease.sequence);
   }
 
-  /** Answers with the record that was under the key. */
-  #forget(key: RecordKey): LedgerRecord | undefined {
+  /** Answers with the record that was under the key. What is put in its place is of the same address, which stays taken. */
+  #forget(key: RecordKey, op: Change["op"]): LedgerRecord | undefined {
     const record = this.#find(key);
     if (record === undefined) return undefined;
     if (record.kind !== "lease") this.#others.delete(key);
     switch (record.kind) {
       case "lease":
         this.#leases.remove(record.lease);
-        this.#settle(record.lease.ip);
+        if (op === "delete") this.#settle(record.lease.ip);
         break;
       case "tombstone":
         this.#tombstones.delete(record.tombstone.key);
@@ -294,6 +318,11 @@ export class Ledger {
 function untilOf(record: LedgerRecord): Millis | undefined {
   if (record.kind === "lease") return record.lease.until;
   return record.kind === "tombstone" ? record.tombstone.until : undefined;
+}
+
+function ipOfChange(change: Change): Ip | undefined {
+  if (change.op === "delete") return ipOfKey(change.key);
+  return change.record.kind === "lease" ? change.record.lease.ip : undefined;
 }
 
 /** The key under which a guest's MAC holds addresses. */

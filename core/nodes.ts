@@ -43,7 +43,16 @@ export class Nodes {
   #stems = 0;
   readonly #freeStems: number[] = [];
 
-  /** A node of 2^`bits` addresses in which nothing or everything is taken, nobody's child yet. */
+  /** Makes room for so many more nodes, of which so many are stems. Throws a RangeError, and changes nothing, where memory lacks. */
+  reserve(nodes: number, stems: number): void {
+    const rows = this.#below.length - this.#freeRows.length + nodes;
+    if (rows > this.#bits.length) this.#growRows(doubled(this.#bits.length, rows));
+    const words = (this.#stems - this.#freeStems.length + stems) * SLOTS;
+    if (words > this.#words.length)
+      this.#words = copied(this.#words, new Int32Array(doubled(this.#words.length, words)));
+  }
+
+  /** A node of 2^`bits` addresses in which nothing or everything is taken, nobody's child yet. Its room must have been reserved. */
   add(bits: number, state: "free" | "full"): Node {
     const stem = bits === STEM_BITS ? this.#newStem() : NO_STEM;
     const node = this.#newRow();
@@ -163,7 +172,7 @@ export class Nodes {
   #newRow(): Node {
     const free = this.#freeRows.pop();
     if (free !== undefined) return free;
-    if (this.#below.length === this.#bits.length) this.#growRows(2 * this.#bits.length);
+    if (this.#below.length === this.#bits.length) throw new Error("no row was reserved");
     return this.#below.push(undefined) - 1;
   }
 
@@ -186,10 +195,14 @@ export class Nodes {
   #newStem(): number {
     const free = this.#freeStems.pop();
     if (free !== undefined) return free;
-    if (this.#stems * SLOTS === this.#words.length)
-      this.#words = copied(this.#words, new Int32Array(2 * this.#words.length));
+    if (this.#stems * SLOTS === this.#words.length) throw new Error("no stem was reserved");
     return this.#stems++;
   }
+}
+
+/** At least `wanted`. */
+function doubled(size: number, wanted: number): number {
+  return size * 2 ** Math.ceil(Math.log2(wanted / size));
 }
 
 function copied<Column extends { set: (from: Column) => void }>(from: Column, to: Column): Column {

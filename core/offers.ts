@@ -14,15 +14,23 @@ export interface Offer {
 /** Stale deadlines allowed beside the live ones. */
 const DEADLINE_SLACK = 4_096;
 
-/** At most one offer per MAC and per address. `changed` is told of every address whose offer came or went. */
+/** What keeps the tree of taken addresses in step with the offers. */
+interface Room {
+  /** Before anything is changed: throws where memory lacks for so many addresses that come or go. */
+  readonly reserve: (ip: Ip, operations: number) => void;
+  /** Told of every address whose offer came or went. */
+  readonly changed: (ip: Ip) => void;
+}
+
+/** At most one offer per MAC and per address. Where memory lacks a RangeError is thrown and no offer comes or goes. */
 export class Offers {
   readonly #byIp = new Map<Ip, Offer>();
   readonly #byMac = new Map<Mac, Offer>();
   readonly #deadlines = new Deadlines<Offer>();
-  readonly #changed: (ip: Ip) => void;
+  readonly #room: Room;
 
-  constructor(changed: (ip: Ip) => void) {
-    this.#changed = changed;
+  constructor(room: Room) {
+    this.#room = room;
   }
 
   get size(): number {
@@ -43,19 +51,22 @@ export class Offers {
 
   /** Holds the address for the MAC until then; an earlier offer to the MAC is dropped. */
   hold(offer: Offer): void {
+    // Its own address, and the one of the offer before it, which is of the same family.
+    this.#room.reserve(offer.ip, 2);
     const before = this.#byMac.get(offer.mac);
     if (before !== undefined && before.ip !== offer.ip) this.drop(before);
     this.#byIp.set(offer.ip, offer);
     this.#byMac.set(offer.mac, offer);
     this.#deadline(offer);
-    this.#changed(offer.ip);
+    this.#room.changed(offer.ip);
   }
 
   drop(offer: Offer): void {
     if (this.#byIp.get(offer.ip)?.mac !== offer.mac) return;
+    this.#room.reserve(offer.ip, 1);
     this.#byIp.delete(offer.ip);
     this.#byMac.delete(offer.mac);
-    this.#changed(offer.ip);
+    this.#room.changed(offer.ip);
   }
 
   /** Drops every offer whose hold is over. */
@@ -65,7 +76,16 @@ export class Offers {
       offer !== undefined;
       offer = this.#deadlines.take(now)
     ) {
-      if (this.#byIp.get(offer.ip) === offer) this.drop(offer);
+      if (this.#byIp.get(offer.ip) === offer) this.#lapse(offer);
+    }
+  }
+
+  #lapse(offer: Offer): void {
+    try {
+      this.drop(offer);
+    } catch (thrown) {
+      this.#deadlines.add(offer.until, offer);
+      throw thrown;
     }
   }
 
