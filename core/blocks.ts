@@ -5,17 +5,8 @@ import { type Node, Nodes } from "./nodes.ts";
 import { type Prefix, prefixLast } from "./prefix.ts";
 import { largestWithin, refreshLargest, roomySlot } from "./room.ts";
 import { SlotPath } from "./slot-path.ts";
-import {
-  ALL,
-  SLOT_BITS,
-  countSlots,
-  freeRuns,
-  hasSlot,
-  largestRun,
-  lowestSlot,
-  slotMask,
-  slotsBefore,
-} from "./slots.ts";
+import { ALL, SLOT_BITS, freeRuns, hasSlot, largestRun, lowestSlot, slotMask } from "./slots.ts";
+import { takenBefore } from "./taken-before.ts";
 
 /**
  * Taken addresses of one family. Each operation visits one path of the tree (7 levels for IPv4, 26 for IPv6) and at
@@ -266,27 +257,7 @@ export class Blocks {
   #countBefore(value: bigint): bigint {
     if (value === this.#end) return this.#nodes.taken(this.#root);
     this.#path.set(value);
-    let node = this.#root;
-    let count = 0n;
-    for (let level = 0; level < this.#stem; level++) {
-      const slot = this.#path.slot(level);
-      const slotBits = BigInt(this.#path.slotBits(level));
-      const before = slotsBefore(slot);
-      count += BigInt(countSlots(this.#nodes.full(node) & before)) << slotBits;
-      const partial = countSlots(this.#nodes.any(node) & ~this.#nodes.full(node) & before);
-      for (const child of this.#nodes.children(node).slice(0, partial))
-        count += this.#nodes.taken(child);
-      if (hasSlot(this.#nodes.full(node), slot))
-        return count + BigInt.asUintN(Number(slotBits), value);
-      const child = this.#nodes.child(node, slot);
-      if (child === undefined) return count;
-      node = child;
-    }
-    const words = this.#path.slot(this.#stem);
-    for (let slot = 0; slot < words; slot++)
-      count += BigInt(countSlots(this.#nodes.word(node, slot)));
-    const before = slotsBefore(this.#path.slot(this.#stem + 1));
-    return count + BigInt(countSlots(this.#word(node) & before));
+    return takenBefore(this.#nodes, this.#root, this.#path, this.#stem);
   }
 
   /** The slots that a block of this prefix length fills on its level, as bits. */

@@ -2,7 +2,7 @@
 
 import { type Family, type Ip, type Mac, ipFamily, ipToNumber } from "./address.ts";
 import { Blocks } from "./blocks.ts";
-import { Deadlines } from "./deadlines.ts";
+import { Expiry } from "./expiry.ts";
 import {
   type ContainerOwner,
   type Lease,
@@ -18,14 +18,12 @@ import {
   type Change,
   type LedgerRecord,
   type RecordKey,
+  ipOfChange,
   ipOfKey,
   leaseKey,
   recordKey,
 } from "./record.ts";
 import type { Millis } from "./time.ts";
-
-/** Stale deadlines allowed beside the live ones before the heap is built anew. */
-const DEADLINE_SLACK = 4_096;
 
 /**
  * One address space for the whole node: an address is taken exactly when it has a record or an offer, whatever pool it was
@@ -40,7 +38,7 @@ export class Ledger {
   readonly #cursors = new Map<string, Ip>();
   readonly #meta = new Map<string, string>();
   readonly #blocks: Readonly<Record<Family, Blocks>> = { 4: new Blocks(4), 6: new Blocks(6) };
-  readonly #deadlines = new Deadlines<RecordKey>();
+  readonly #expiry = new Expiry();
   readonly offers = new Offers({
     reserve: (ip, operations) => this.#blocks[ipFamily(ip)].reserve(operations),
     changed: (ip) => this.#settle(ip),
@@ -185,7 +183,7 @@ export class Ledger {
 
   /** The earliest moment at which a lease or tombstone may end; some other change may have overtaken it. */
   nextDeadline(): Millis | undefined {
-    return this.#deadlines.next();
+    return this.#expiry.next();
   }
 
   /**
@@ -193,15 +191,7 @@ export class Ledger {
    * becomes due anew.
    */
   takeDue(now: Millis, limit: number): LedgerRecord[] {
-    // By their keys: one that was changed and undone has more than one deadline.
-    const due = new Map<RecordKey, LedgerRecord>();
-    while (due.size < limit) {
-      const key = this.#deadlines.take(now);
-      if (key === undefined) break;
-      const record = this.#find(key);
-      if (record !== undefined && (untilOf(record) ?? Infinity) <= now) due.set(key, record);
-    }
-    return [...due.values()];
+    return this.#expiry.takeDue(now, limit, (key) => this.#find(key));
   }
 
   /** Each change takes or releases one address at most. */
@@ -222,7 +212,7 @@ export class Ledger {
       inverse.push(before === undefined ? { op: "delete", key } : { op: "put", record: before });
       if (change.op === "put") this.#remember(key, change.record);
     }
-    this.#trimDeadlines();
+    this.#expiry.trim(this.size, () => this.#records());
     return inverse.reverse();
   }
 
@@ -236,10 +226,9 @@ export class Ledger {
   #remember(key: RecordKey, record: LedgerRecord): void {
     if (record.kind === "lease") return this.#rememberLease(record.lease);
     this.#others.set(key, record);
-    const until = untilOf(record);
-    if (until !== undefined) this.#deadlines.add(until, key);
     switch (record.kind) {
       case "tombstone":
+        this.#expiry.add(key, record.tombstone.until);
         this.#tombstones.set(record.tombstone.key, record.tombstone);
         break;
       case "affinity":
@@ -260,7 +249,7 @@ export class Ledger {
 
   #rememberLease(lease: Lease): void {
     this.#leases.add(lease);
-    if (lease.until !== undefined) this.#deadlines.add(lease.until, leaseKey(lease.ip));
+    if (lease.until !== undefined) this.#expiry.add(leaseKey(lease.ip), lease.until);
     this.#blocks[ipFamily(lease.ip)].takeAddress(ipToNumber(lease.ip));
     this.#sequence = Math.max(this.#sequence, lease.sequence);
   }
@@ -301,28 +290,10 @@ export class Ledger {
     else blocks.takeAddress(value);
   }
 
-  /** At most as many deadlines are kept that are overtaken as there are records, and {@link DEADLINE_SLACK}. */
-  #trimDeadlines(): void {
-    if (this.#deadlines.size <= 2 * this.size + DEADLINE_SLACK) return;
-    this.#deadlines.clear();
-    for (const { ip, until } of this.#leases.all()) {
-      if (until !== undefined) this.#deadlines.add(until, leaseKey(ip));
-    }
-    for (const [recordedKey, record] of this.#others) {
-      const until = untilOf(record);
-      if (until !== undefined) this.#deadlines.add(until, recordedKey);
-    }
+  *#records(): IterableIterator<LedgerRecord> {
+    for (const lease of this.#leases.all()) yield { kind: "lease", lease };
+    yield* this.#others.values();
   }
-}
-
-function untilOf(record: LedgerRecord): Millis | undefined {
-  if (record.kind === "lease") return record.lease.until;
-  return record.kind === "tombstone" ? record.tombstone.until : undefined;
-}
-
-function ipOfChange(change: Change): Ip | undefined {
-  if (change.op === "delete") return ipOfKey(change.key);
-  return change.record.kind === "lease" ? change.record.lease.ip : undefined;
 }
 
 /** The key under which a guest's MAC holds addresses. */

@@ -70,3 +70,9 @@ export const deleteLease = (ip: Ip): Change => ({ op: "delete", key: leaseKey(ip
 /** Whether the change adds, alters or ends a lease. */
 export const concernsLease = (change: Change): boolean =>
   change.op === "put" ? change.record.kind === "lease" : change.key.startsWith("lease ");
+
+/** The address whose lease is put or deleted; `undefined` for a change of another kind of record. */
+export function ipOfChange(change: Change): Ip | undefined {
+  if (change.op === "delete") return ipOfKey(change.key);
+  return change.record.kind === "lease" ? change.record.lease.ip : undefined;
+}

@@ -26,6 +26,8 @@ export interface Room extends Disposable {
 export function openRoom(path: string, environment: Environment): Room {
   const descriptor = openSync(join(path, "data.mdb"), "a");
   const pending = { changes: 0, bytes: 0 };
+  // Asked once: it grows here alone, since LMDB writes inside what was made for it, and never shrinks.
+  let { size } = fstatSync(descriptor);
 
   function extend(): void {
     const stats = readStats(environment);
@@ -33,9 +35,8 @@ export function openRoom(path: string, environment: Environment): Room {
     // A page is copied once in a transaction, however many changes it sees: never more than all pages there are.
     const copied = Math.min(pending.changes * (stats.treeDepth + 2) * stats.pageSize, used);
     const wanted = used + copied + pending.bytes * BYTES_FACTOR + FIXED_PAGES * stats.pageSize;
-    for (let size = fstatSync(descriptor).size; size < wanted;) {
+    while (size < wanted)
       size += writeSync(descriptor, Buffer.alloc(Math.min(STEP, wanted - size)));
-    }
   }
 
   return {
