@@ -13,7 +13,7 @@ const PUNCTUALITY = 0.98;
 const MOST_GUESTS = 120_000;
 /** Servers run for months: their compilers and tables are to be warm. */
 const WARM_UP = { rate: 4_000, seconds: 5 };
-/** Each of those that renew must have its lease: a rate that no server loses anything at. */
+/** Those that renew must have their leases: a rate at which a server loses next to nothing. */
 const RENEWING_WARM_UP = { rate: 2_000, seconds: 10 };
 /** For a server that cannot be warmed up like that. */
 const COLD_WARM_UP = { rate: 100, seconds: 0.1 };
