@@ -69,7 +69,22 @@ export interface TrialOptions {
 const warmUpOf = ({ cold = false, renew = false }: TrialOptions) =>
   cold ? COLD_WARM_UP : renew ? RENEWING_WARM_UP : WARM_UP;
 
+/** A warm-up in which too many were lost says nothing about the rate: it is repeated so often, with a new server each. */
+const WARM_UPS = 3;
+
+class WarmUpFailed extends Error {}
+
 export async function tryRate(contestant: DhcpContestant, options: TrialOptions): Promise<Trial> {
+  for (let left = WARM_UPS - 1; ; left -= 1) {
+    try {
+      return await tryOnce(contestant, options);
+    } catch (thrown) {
+      if (!(thrown instanceof WarmUpFailed) || left === 0) throw thrown;
+    }
+  }
+}
+
+async function tryOnce(contestant: DhcpContestant, options: TrialOptions): Promise<Trial> {
   await using server = await contestant.start({ relay: false });
   const warm = warmUpOf(options);
   const seconds = Math.min(
@@ -80,7 +95,8 @@ export async function tryRate(contestant: DhcpContestant, options: TrialOptions)
   const renew = options.renew === true ? ["renew"] : [];
   await using guests = server.guests.spawn([options.program, GUEST_LINK, ...numbers, ...renew]);
   const started = (): boolean => {
-    if (guests.exit() !== undefined) throw new Error(`the guests ended:\n${guests.stderr()}`);
+    if (guests.exit() !== undefined)
+      throw new WarmUpFailed(`the guests ended:\n${guests.stderr()}`);
     return guests.stdout().includes("measuring");
   };
   await waitFor(started, { what: "the end of the warm-up", limit: TRIAL_LIMIT_MS });
