@@ -40,10 +40,10 @@ export class Blocks {
 
   /**
    * Makes sure that so many addresses or blocks can be taken or released without more memory. Throws a RangeError, and changes
-   * nothing, where memory lacks; so does each of the operations below.
+   * nothing, where memory lacks; so does each of the operations below. One more than asked for, so that the last can be undone.
    */
   reserve(operations: number): void {
-    this.#nodes.reserve(operations * this.#stem, operations);
+    this.#ensure(operations + 1);
   }
 
   /** Takes a whole block; false, and nothing changed, when any address of it is taken. */
@@ -130,8 +130,12 @@ export class Blocks {
     return largest < 0 ? undefined : this.#bits - largest;
   }
 
+  #ensure(operations: number): void {
+    this.#nodes.reserve(operations * this.#stem, operations);
+  }
+
   #takeAt(level: number, length: number): boolean {
-    this.reserve(1);
+    this.#ensure(1);
     const end = Math.min(level, this.#stem);
     const node = this.#open(end, "free");
     if (node === undefined) return false;
@@ -146,7 +150,7 @@ export class Blocks {
   }
 
   #releaseAt(level: number, length: number): boolean {
-    this.reserve(1);
+    this.#ensure(1);
     const end = Math.min(level, this.#stem);
     const node = this.#open(end, "full");
     if (node === undefined) return false;

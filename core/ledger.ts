@@ -56,7 +56,7 @@ export class Ledger {
 
   /**
    * Takes back what {@link apply} did, the latest first; addresses that cooled before cool on in the same order. Reserves
-   * nothing: the tree of taken addresses had all of these states before.
+   * nothing: {@link apply} left room for it.
    */
   undo(inverses: readonly (readonly Change[])[]): void {
     for (const inverse of inverses.toReversed()) this.#applyAll(inverse);

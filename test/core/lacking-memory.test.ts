@@ -4,7 +4,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { type Ip, ip, ipFamily, ipToNumber } from "#core/address.ts";
 import { Ledger } from "#core/ledger.ts";
 import type { Lease } from "#core/lease.ts";
-import { type Change, leaseKey } from "#core/record.ts";
+import type { Change } from "#core/record.ts";
 import { START, container, mac, stamp } from "./lease-fixtures.ts";
 
 /** Each is far from the others, so that the tree needs nodes of its own for it. */
@@ -134,11 +134,8 @@ test("what a commit that failed would have changed can be undone without more me
   const addresses = Array.from({ length: PLACES }, (_, place) => ADDRESSES[4](place));
   for (const [place, address] of addresses.entries()) {
     const before = known(ledger, addresses);
-    const inverse = ledger.apply([
-      put(leased(address, place + 1)),
-      { op: "delete", key: leaseKey(address) },
-      put(leased(address, place + 1)),
-    ]);
+    // Alone it leaves the least room behind.
+    const inverse = ledger.apply([put(leased(address, place + 1))]);
     for (const column of COLUMNS) vi.stubGlobal(column, noArray);
     ledger.undo([inverse]);
     vi.unstubAllGlobals();
