@@ -1,7 +1,7 @@
 // The ledger in memory: every address that is not free, with the indexes by which decisions find it.
 
-import { type Family, type Ip, type Mac, ipFamily, ipToNumber } from "./address.ts";
-import { Blocks } from "./blocks.ts";
+import type { Family, Ip, Mac } from "./address.ts";
+import type { Blocks } from "./blocks.ts";
 import { Expiry } from "./expiry.ts";
 import {
   type ContainerOwner,
@@ -18,11 +18,11 @@ import {
   type Change,
   type LedgerRecord,
   type RecordKey,
-  ipOfChange,
   ipOfKey,
   leaseKey,
   recordKey,
 } from "./record.ts";
+import { TakenAddresses } from "./taken-addresses.ts";
 import type { Millis } from "./time.ts";
 
 /**
@@ -37,10 +37,10 @@ export class Ledger {
   readonly #affinities = new Map<Mac, Affinity>();
   readonly #cursors = new Map<string, Ip>();
   readonly #meta = new Map<string, string>();
-  readonly #blocks: Readonly<Record<Family, Blocks>> = { 4: new Blocks(4), 6: new Blocks(6) };
+  readonly #taken = new TakenAddresses();
   readonly #expiry = new Expiry();
   readonly offers = new Offers({
-    reserve: (ip, operations) => this.#blocks[ipFamily(ip)].reserve(operations),
+    reserve: (ip, operations) => this.#taken.reserve(ip, operations),
     changed: (ip) => this.#settle(ip),
   });
   #sequence = 0;
@@ -50,7 +50,7 @@ export class Ledger {
    * lacks.
    */
   apply(changes: readonly Change[]): Change[] {
-    this.#reserve(changes);
+    this.#taken.reserveFor(changes);
     return this.#applyAll(changes);
   }
 
@@ -65,11 +65,18 @@ export class Ledger {
 
   /** {@link apply} for what a store held, in the order in which it came about: nothing of it will be undone. */
   fill(records: readonly LedgerRecord[]): void {
+    const taken: Ip[] = [];
     for (const record of records) {
-      if (record.kind === "lease" && this.isFree(record.lease.ip))
-        this.#rememberLease(record.lease);
-      else this.apply([{ op: "put", record }]);
+      if (record.kind !== "lease") {
+        this.apply([{ op: "put", record }]);
+        continue;
+      }
+      const { lease } = record;
+      if (this.isFree(lease.ip)) taken.push(lease.ip);
+      else this.#forget(leaseKey(lease.ip), "put");
+      this.#rememberLease(lease);
     }
+    this.#taken.takeAll(taken);
   }
 
   /** A new sequence number, larger than any before on this node. */
@@ -169,7 +176,7 @@ export class Ledger {
   }
 
   blocks(family: Family): Blocks {
-    return this.#blocks[family];
+    return this.#taken.of(family);
   }
 
   offer(ip: Ip): Offer | undefined {
@@ -194,16 +201,6 @@ export class Ledger {
     return this.#expiry.takeDue(now, limit, (key) => this.#find(key));
   }
 
-  /** Each change takes or releases one address at most. */
-  #reserve(changes: readonly Change[]): void {
-    const operations: Record<Family, number> = { 4: 0, 6: 0 };
-    for (const change of changes) {
-      const ip = ipOfChange(change);
-      if (ip !== undefined) operations[ipFamily(ip)]++;
-    }
-    for (const family of [4, 6] as const) this.#blocks[family].reserve(operations[family]);
-  }
-
   #applyAll(changes: readonly Change[]): Change[] {
     const inverse: Change[] = [];
     for (const change of changes) {
@@ -224,9 +221,12 @@ export class Ledger {
   }
 
   #remember(key: RecordKey, record: LedgerRecord): void {
-    if (record.kind === "lease") return this.#rememberLease(record.lease);
-    this.#others.set(key, record);
+    if (record.kind !== "lease") this.#others.set(key, record);
     switch (record.kind) {
+      case "lease":
+        this.#rememberLease(record.lease);
+        this.#taken.set(record.lease.ip, true);
+        break;
       case "tombstone":
         this.#expiry.add(key, record.tombstone.until);
         this.#tombstones.set(record.tombstone.key, record.tombstone);
@@ -247,10 +247,10 @@ export class Ledger {
     }
   }
 
+  /** All of it but its address among those that are taken. */
   #rememberLease(lease: Lease): void {
     this.#leases.add(lease);
     if (lease.until !== undefined) this.#expiry.add(leaseKey(lease.ip), lease.until);
-    this.#blocks[ipFamily(lease.ip)].takeAddress(ipToNumber(lease.ip));
     this.#sequence = Math.max(this.#sequence, lease.sequence);
   }
 
@@ -284,10 +284,7 @@ export class Ledger {
 
   /** Invariant: the block bit of an address is set exactly when it has a lease record or an offer. */
   #settle(ip: Ip): void {
-    const blocks = this.#blocks[ipFamily(ip)];
-    const value = ipToNumber(ip);
-    if (this.isFree(ip)) blocks.releaseAddress(value);
-    else blocks.takeAddress(value);
+    this.#taken.set(ip, !this.isFree(ip));
   }
 
   *#records(): IterableIterator<LedgerRecord> {
