@@ -21,6 +21,10 @@ export function parseIp(text: string): Ip | undefined {
   return value === undefined ? undefined : ipv4FromUint(value);
 }
 
+/** Whether the text is an address in the form that {@link parseIp} answers with. */
+export const isIp = (text: string): text is Ip =>
+  text.includes(":") ? parseIp(text) === text : parseIpv4(text) !== undefined;
+
 /** Like {@link parseIp} for text that is known to be an address; throws a RangeError that names it otherwise. */
 export function ip(text: string): Ip {
   const parsed = parseIp(text);

@@ -1,6 +1,6 @@
 // The checks of single parts of a stored record, shared by the readers of its versions.
 
-import { type Ip, type Mac, parseIp, parseMac } from "#core/address.ts";
+import { type Ip, type Mac, isIp, parseIp, parseMac } from "#core/address.ts";
 import type { LeaseState } from "#core/lease.ts";
 
 /** Leaves the nested checks at the first part that is not as it must be; {@link total} keeps it inside. */
@@ -34,7 +34,9 @@ export function number(value: unknown): number {
 }
 
 export function ip(value: unknown): Ip {
-  return parseIp(text(value)) ?? refuse();
+  const address = text(value);
+  // As it nearly always is: making it anew would be another text for each lease.
+  return isIp(address) ? address : (parseIp(address) ?? refuse());
 }
 
 export function mac(value: unknown): Mac {

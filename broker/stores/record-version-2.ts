@@ -66,33 +66,52 @@ const attachmentRow = ({ netns, identity, stamp, ...pod }: Attachment): readonly
 
 type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 
-/** Parts are assigned one by one where they are there: an absent part has no key. */
+/** Texts that most leases have in common, each in memory once instead of in each of tens of thousands of leases. */
+class CommonText {
+  #last = "";
+
+  /** The same text, and the very one that came before if that says the same. */
+  of(text: string): string {
+    if (text !== this.#last) this.#last = text;
+    return this.#last;
+  }
+}
+const pools = new CommonText();
+const networks = new CommonText();
+const ifnames = new CommonText();
+const devices = new CommonText();
+const bootIds = new CommonText();
+
+/** In the order of {@link leaseRow}. Parts are assigned one by one where they are there: an absent part has no key. */
 function readLease(row: readonly unknown[]): Lease {
-  const [, address, pool, state, sequence, since, routed, until, provisional, set] = row;
   const lease: Mutable<Lease> = {
-    ip: ip(address),
-    pool: text(pool),
-    state: oneOf(state, leaseStates),
-    sequence: number(sequence),
-    since: number(since),
-    routed: oneOf(routed, [true, false]),
+    ip: ip(row[1]),
+    pool: pools.of(text(row[2])),
+    state: oneOf(row[3], leaseStates),
+    sequence: number(row[4]),
+    since: number(row[5]),
+    routed: oneOf(row[6], [true, false]),
   };
-  if (until !== null) lease.until = number(until);
-  if (provisional !== null) lease.provisional = oneOf(provisional, [true] as const);
-  if (set !== null) lease.set = number(set);
-  const [guestMac, sticky, owner, attachment, guest] = row.slice(10);
-  if (guestMac !== null) lease.mac = mac(guestMac);
-  if (sticky !== null) lease.sticky = text(sticky);
-  if (owner !== null) lease.owner = readOwner(parts(owner));
-  if (attachment !== null) lease.attachment = readAttachment(parts(attachment));
-  if (guest !== null) lease.guest = readGuest(parts(guest));
+  if (row[7] !== null) lease.until = number(row[7]);
+  if (row[8] !== null) lease.provisional = oneOf(row[8], [true] as const);
+  if (row[9] !== null) lease.set = number(row[9]);
+  if (row[10] !== null) lease.mac = mac(row[10]);
+  if (row[11] !== null) lease.sticky = text(row[11]);
+  if (row[12] !== null) lease.owner = readOwner(parts(row[12]));
+  if (row[13] !== null) lease.attachment = readAttachment(parts(row[13]));
+  if (row[14] !== null) lease.guest = readGuest(parts(row[14]));
   return lease;
 }
 
 function readOwner([kind, first, second, third]: readonly unknown[]): Owner {
   switch (kind) {
     case "container":
-      return { kind, network: text(first), containerId: text(second), ifname: text(third) };
+      return {
+        kind,
+        network: networks.of(text(first)),
+        containerId: text(second),
+        ifname: ifnames.of(text(third)),
+      };
     case "guest":
       return { kind, mac: mac(first) };
     case "found":
@@ -103,12 +122,13 @@ function readOwner([kind, first, second, third]: readonly unknown[]): Owner {
 }
 
 function readAttachment(row: readonly unknown[]): Attachment {
-  const [netns, dev, ino, bootId, since, podNamespace, podName, podUid] = row;
-  const attachment: Mutable<Attachment> = {
-    netns: text(netns),
-    stamp: { bootId: text(bootId), boottime: boottime(since) },
-  };
-  if (dev !== null || ino !== null) attachment.identity = { dev: text(dev), ino: text(ino) };
+  const [path, dev, ino, bootId, since, podNamespace, podName, podUid] = row;
+  const netns = text(path);
+  const stamp = { bootId: bootIds.of(text(bootId)), boottime: boottime(since) };
+  const attachment: Mutable<Attachment> =
+    dev === null && ino === null
+      ? { netns, stamp }
+      : { netns, stamp, identity: { dev: devices.of(text(dev)), ino: text(ino) } };
   if (podNamespace !== null) attachment.podNamespace = text(podNamespace);
   if (podName !== null) attachment.podName = text(podName);
   if (podUid !== null) attachment.podUid = text(podUid);

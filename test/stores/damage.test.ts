@@ -16,6 +16,7 @@ import fc from "fast-check";
 import { open } from "lmdb";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openLmdb } from "#broker/stores/lmdb.ts";
+import { encodeRecord } from "#broker/stores/record.ts";
 import { putLease } from "#core/record.ts";
 import { leaseOf } from "#test/contract/ledger-store.ts";
 
@@ -90,12 +91,15 @@ describe("damage is seen, put aside, and reported until it is settled", () => {
     });
     await raw.put(Buffer.from("lease 10.77.0.3"), Buffer.from(`[1,{"kind":"lease"`));
     await raw.put(Buffer.from("lease 10.77.0.4"), Buffer.from(`[9,{}]`));
+    const other = encodeRecord({ kind: "lease", lease: leaseOf("10.77.0.6") });
+    await raw.put(Buffer.from("lease 10.77.0.5"), other);
     await raw.close();
     const { condition, detail, records } = await load();
     expect(condition).toBe("damaged");
     expect(detail).toContain("lease 10.77.0.3");
     expect(detail).toContain("record version 9");
-    expect(records).toHaveLength(9);
+    expect(detail).toContain('the record belongs under "lease 10.77.0.6"');
+    expect(records).toHaveLength(8);
   });
 
   async function settle(): Promise<void> {
