@@ -7,7 +7,7 @@ import { type Task, pause } from "./task.ts";
 const PERIOD = 5_000;
 
 export interface DhcpKeeperOptions {
-  readonly socket: Pick<DhcpSocket, "reopen">;
+  readonly socket: Pick<DhcpSocket, "link" | "reopen">;
   /** Index of the bridge now; undefined while there is none. */
   readonly bridgeIndex: () => number | undefined;
   readonly reopened: () => void;
@@ -19,10 +19,8 @@ export interface DhcpKeeper extends Task {
   touch(): void;
 }
 
-/** The socket is taken to be open on the bridge that is there when this is called. */
 export function createDhcpKeeper(options: DhcpKeeperOptions): DhcpKeeper {
   const { socket, bridgeIndex, reopened, trouble } = options;
-  let bound = bridgeIndex();
   let early = new AbortController();
   return {
     name: "dhcp socket",
@@ -31,10 +29,9 @@ export function createDhcpKeeper(options: DhcpKeeperOptions): DhcpKeeper {
       while (!signal.aborted) {
         early = new AbortController();
         const index = bridgeIndex();
-        if (index !== undefined && index !== bound) {
+        if (index !== undefined && index !== socket.link) {
           try {
             await socket.reopen();
-            bound = index;
             reopened();
           } catch (thrown) {
             trouble("dhcp socket", thrown instanceof Error ? thrown : new Error(String(thrown)));

@@ -20,6 +20,8 @@ export interface SocketCounters {
 
 /** Port 67 of one bridge. The datagrams that arrive passed the kernel's filter: own MAC, no relay unless allowed. */
 export interface DhcpSocket extends AsyncDisposable {
+  /** Index of the bridge that is served; undefined while none is, and where it was made anew while the socket was opened. */
+  readonly link: number | undefined;
   /** Hands every datagram and its source address to the handler, which must not throw; a later handler takes over. */
   receive(handler: (datagram: Uint8Array, source: Ip) => void): void;
   /** Queues a reply; it leaves at the end of this turn of the event loop. */

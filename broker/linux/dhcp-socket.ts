@@ -15,7 +15,7 @@ import {
   setOption,
 } from "./dhcp-libc.ts";
 import { type Flow, writeDatagram } from "./ip-datagram.ts";
-import { addressOf } from "./libc.ts";
+import { addressOf, interfaceIndex } from "./libc.ts";
 import { Gathering } from "./packet-gathering.ts";
 import { PacketInbox } from "./packet-inbox.ts";
 import { PacketOutbox } from "./packet-outbox.ts";
@@ -57,6 +57,7 @@ interface Opened {
   readonly udp: Socket;
   readonly inbox: PacketInbox;
   readonly outbox: PacketOutbox;
+  readonly link: number | undefined;
 }
 
 class BridgeSocket implements DhcpSocket {
@@ -89,11 +90,18 @@ class BridgeSocket implements DhcpSocket {
         this.#deliver(datagram, address as Ip);
         this.#drain();
       });
-      this.#opened = { udp, inbox: new PacketInbox(fd), outbox };
+      // One socket is bound by the bridge's index, the other by its name: they may be two bridges if it changed meanwhile.
+      const same = interfaceIndex(bridge) === link;
+      const inbox = new PacketInbox(fd);
+      this.#opened = { udp, inbox, outbox, link: same ? link : undefined };
     } catch (thrown) {
       outbox.close();
       throw thrown;
     }
+  }
+
+  get link(): number | undefined {
+    return this.#opened?.link;
   }
 
   receive(handler: (datagram: Uint8Array, source: Ip) => void): void {

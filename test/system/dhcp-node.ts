@@ -17,6 +17,7 @@ await using socket = await openDhcpSocket({
 await using engine = await startEngine({ subnet, socket, settings: { allowRelay } });
 const commands: Readonly<Record<string, () => unknown>> = {
   reopen: () => socket.reopen(),
+  link: () => socket.link ?? "none",
   counters: () => ({
     ...engine.counters,
     dropped: Object.fromEntries(engine.counters.dropped),

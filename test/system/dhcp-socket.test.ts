@@ -113,12 +113,17 @@ test("a NAK reaches every station", async () => {
 describe("the socket", () => {
   test("is found dead with its bridge and serves the new one after reopening", async () => {
     await using net = await dhcpSetting();
+    const bridgeIndex = async () =>
+      Number(await net.node.exec(["cat", "/sys/class/net/cni0/ifindex"]));
+    expect(await net.server.ask("link")).toBe(await bridgeIndex());
     await net.node.exec(["ip", "link", "del", "cni0"]);
     await net.node.exec(["ip", "link", "del", "guest0"]);
     expect(await net.server.ask("reopen")).toBe("there is no link cni0");
+    expect(await net.server.ask("link")).toBe("none");
     await addBridge(net.node, "cni0", "10.92.0.1/24");
     await plug(net);
     await net.server.ask("reopen");
+    expect(await net.server.ask("link")).toBe(await bridgeIndex());
     await sendRaw(net.guest, clientPacket({ mac: guest }));
     await waitFor(
       async () => JSON.stringify(await net.server.ask("counters")).includes('"offer":1'),
