@@ -232,7 +232,7 @@ int main(int count, char **arguments) {
   open_port(arguments[1]);
   uint32_t first = (uint32_t)strtoul(arguments[2], NULL, 10);
   struct run warm = exchange_all(first, atof(arguments[3]), atof(arguments[4]), NULL);
-  if (renew && !keep_bound(&warm)) fail("a hundredth of the warm-up's guests, or more, were not bound");
+  if (renew && !keep_bound(&warm)) fail("more than a hundredth of the warm-up's guests were not bound");
   struct tpacket_stats statistics;
   socklen_t size = sizeof statistics;
   getsockopt(port, SOL_PACKET, PACKET_STATISTICS, &statistics, &size);  // reading sets them to zero

@@ -46,6 +46,8 @@ export class TakenAddresses {
     }
     for (const block of alignedBlocks(values.subarray(0, count).sort()))
       if (!this.#blocks[4].take(block))
-        throw new BrokerError("internal", `${formatPrefix(block)} holds an address that is taken`);
+        throw new BrokerError("internal", `${formatPrefix(block)} holds an address that is taken`, {
+          hint: "keep a copy of the ledger's folder and report this",
+        });
   }
 }

@@ -11,6 +11,7 @@ import {
   ipToNumber,
   ipv4FromUint,
   ipv4ToUint,
+  isIp,
   macFromBytes,
   macToBytes,
   parseIp,
@@ -33,6 +34,8 @@ describe("parseIp", () => {
   ])("reads %s as %s", (text, canonical) => {
     expect(parseIp(text)).toBe(canonical);
     expect(ip(text)).toBe(canonical);
+    expect(isIp(text)).toBe(text === canonical);
+    expect(isIp(canonical)).toBe(true);
   });
 
   it.each([
@@ -61,6 +64,7 @@ describe("parseIp", () => {
     "1:",
   ])("refuses %j", (text) => {
     expect(parseIp(text)).toBeUndefined();
+    expect(isIp(text)).toBe(false);
     expect(() => ip(text)).toThrow(`not an IP address: ${JSON.stringify(text)}`);
   });
 
